@@ -1,0 +1,79 @@
+"""Environments as other rooms see them: a named set of packages with an interpreter."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+
+class KernelCommand(BaseModel):
+    """How a kernel is started: what Jupyter's ``kernel.json`` says, fixed at submit.
+
+    ``resource_dir`` is the folder of the kernel spec (it fills ``{resource_dir}`` in ``argv``).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    display_name: str
+    language: str
+    argv: tuple[str, ...]
+    env: dict[str, str] = {}
+    resource_dir: str
+    interrupt_mode: Literal["signal", "message"] = "signal"
+
+
+class Package(BaseModel):
+    """One installed distribution."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: str
+    source: Literal["conda", "pypi", "other"] = "pypi"
+
+
+class EnvironmentRef(BaseModel):
+    """What a job records of its environment.
+
+    ``digest`` is ``sha256:…`` of the sorted inventory ("inventoried, not locked") or of the lock;
+    ``None`` for a kernel whose interpreter is no Python (R, Julia, C++), where no inventory is had.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    digest: str | None = None
+    locked: bool = False
+    prefix: str | None = None
+    kernel: KernelCommand
+
+
+class Environment(BaseModel):
+    """One row of the catalogue. Sizes in bytes; ``None`` means not computed yet or not known."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: Literal["found", "managed", "own"] = "found"
+    source: Literal["kernel", "venv", "conda", "system"]
+    language: str = "python"
+    python: str | None = None
+    prefix: str | None = None
+    kernels: tuple[str, ...] = ()
+    packages: int | None = None
+    telling: tuple[Package, ...] = ()
+    size: int | None = None
+    files: int | None = None
+    measured_at: AwareDatetime | None = None
+    problem: str | None = None
+
+
+class EnvironmentList(BaseModel):
+    """The catalogue; ``measuring`` while sizes and file counts are still being computed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    environments: tuple[Environment, ...]
+    measuring: bool = False
