@@ -6,7 +6,7 @@ Memory in bytes, power in watts, energy in joules, temperature in °C, utilisati
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -140,3 +140,15 @@ class FreeAccelerator(BaseModel):
     uuid: str
     name: str
     memory: int | None = None
+
+
+class AcceleratorInventory(Protocol):
+    """What the local back-end needs of accelerators; wired by ``workbench.py``."""
+
+    def schedulable(self) -> tuple[FreeAccelerator, ...]:
+        """All devices a job may ask for: MIG instances, and GPUs that are not cut."""
+        ...
+
+    def free(self) -> tuple[FreeAccelerator, ...]:
+        """Those of :meth:`schedulable` on which nobody holds memory at this moment."""
+        ...

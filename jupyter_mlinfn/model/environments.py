@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -77,3 +77,23 @@ class EnvironmentList(BaseModel):
 
     environments: tuple[Environment, ...]
     measuring: bool = False
+
+
+class EnvironmentResolver(Protocol):
+    """What jobs need of environments; wired by ``workbench.py``."""
+
+    def choices(self) -> tuple[EnvironmentRef, ...]:
+        """Every kernel of this server as a reference, without digests (cheap)."""
+        ...
+
+    def resolve(self, name: str) -> EnvironmentRef:
+        """The environment of kernel ``name`` with its digest.
+
+        Raises :class:`~jupyter_mlinfn.model.errors.PartMissing` (code ``environment-missing``)
+        when there is no such kernel or its program does not exist.
+        """
+        ...
+
+    def packages(self, ref: EnvironmentRef) -> tuple[Package, ...]:
+        """The sorted inventory behind ``ref.digest``; empty where none can be had."""
+        ...

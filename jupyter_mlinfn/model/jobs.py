@@ -1,0 +1,354 @@
+"""Jobs: what is asked (spec), what happened (record), and what crosses to people and programs.
+
+States: ``queued`` → ``starting`` → ``running`` → ``succeeded`` | ``failed`` | ``cancelled``;
+``evicted`` waits to run again. Silence of a back-end never changes the state: it sets
+``unknown_since`` beside it. Memory in bytes, durations in seconds, times with a zone (UTC).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+from jupyter_mlinfn.model.environments import EnvironmentRef
+from jupyter_mlinfn.model.errors import Problem
+from jupyter_mlinfn.model.quantities import MAX_DURATION, MAX_MEMORY
+
+JobState = Literal["queued", "starting", "running", "evicted", "succeeded", "failed", "cancelled"]
+ENDED: frozenset[JobState] = frozenset({"succeeded", "failed", "cancelled"})
+WAITING: frozenset[JobState] = frozenset({"queued", "evicted"})
+ACTIVE: frozenset[JobState] = frozenset({"starting", "running"})
+
+ReasonCode = Literal[
+    "notebook-error",
+    "command-failed",
+    "kernel-died",
+    "runner-died",
+    "out-of-memory",
+    "time-limit",
+    "cancelled-by-user",
+    "environment-missing",
+    "environment-mismatch",
+    "bundle-damaged",
+    "disk-full",
+    "lost",
+    "session-ended",
+    "not-started",
+    "waits-for-slot",
+    "waits-for-accelerator",
+    "asks-too-much",
+]
+
+JOB_ID = re.compile(r"[a-z2-7]{10}", re.ASCII)
+"""Ten base-32 characters (50 random bits): short enough to type, a prefix is enough."""
+
+PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+
+JobId = Annotated[str, StringConstraints(pattern=r"^[a-z2-7]{10}$")]
+ParameterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+
+
+class Frozen(BaseModel):
+    """Immutable, and strict about fields nobody knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Resources(Frozen):
+    """What one attempt may use. ``memory`` in bytes, ``time`` in seconds."""
+
+    cpus: int = Field(default=1, ge=1, le=4096)
+    memory: int = Field(default=2 * 2**30, ge=2**20, le=MAX_MEMORY)
+    gpus: int = Field(default=0, ge=0, le=64)
+    time: int = Field(default=3600, ge=1, le=MAX_DURATION)
+
+
+class Reason(Frozen):
+    """Why a job is in its state: a stable code and a sentence."""
+
+    code: ReasonCode
+    text: str
+
+
+class Parameter(Frozen):
+    """One parameter read from the notebook's ``parameters`` cell.
+
+    ``kind`` is the type papermill's rules give it; ``default`` is the literal, or ``None`` with
+    ``source`` (the expression's text) when the default is no literal.
+    """
+
+    name: ParameterName
+    kind: Literal["int", "float", "str", "bool", "none", "list", "dict", "expression"]
+    default: JsonValue = None
+    source: str = ""
+    help: str | None = None
+
+
+class JobRequest(Frozen):
+    """What a person asks for: the body of ``POST jobs``, the arguments of ``mlinfn submit``.
+
+    ``source`` is an absolute path, or one relative to the server's root for requests by HTTP.
+    ``environment`` is a kernel name; ``None`` means the notebook's own kernel.
+    ``parameters`` hold JSON values; strings typed on a command line come through
+    ``raw_parameters`` and take the type of the notebook's default.
+    ``create_parameters_cell`` allows a new first cell for parameters that have no cell.
+    ``cells`` limits the job to these cells (``%%mlinfn submit``): their source texts.
+    """
+
+    source: str = Field(min_length=1, max_length=4096)
+    name: str | None = Field(default=None, max_length=200)
+    parameters: dict[ParameterName, JsonValue] = {}
+    raw_parameters: dict[ParameterName, str] = {}
+    environment: str | None = Field(default=None, max_length=200)
+    resources: Resources = Resources()
+    backend: str = Field(default="local", max_length=60)
+    create_parameters_cell: bool = False
+    try_first: bool = False
+    cell: str | None = Field(default=None, max_length=10_000_000)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    evictable: bool = False
+
+
+class BundledFile(Frozen):
+    """One file of the bundle or one input: path relative to the notebook's folder.
+
+    ``sha256`` is ``None`` above the hashing limit: the record then says "size and time only".
+    """
+
+    path: str
+    size: int
+    mtime: float
+    sha256: str | None
+    role: Literal["notebook", "module", "input"]
+
+
+class JobSpec(Frozen):
+    """Immutable: what was asked and what was captured. Written to ``job.json`` before commit."""
+
+    schema_version: Literal[1] = 1
+    id: JobId
+    name: str
+    token: str
+    user: str
+    source: str
+    workdir: str
+    kind: Literal["notebook", "cell", "script", "command"]
+    command: tuple[str, ...] = ()
+    parameters: dict[ParameterName, JsonValue] = {}
+    injection: Literal["cell", "new-cell", "environment", "none"] = "none"
+    environment: EnvironmentRef
+    resources: Resources
+    backend: str
+    evictable: bool = False
+    try_first: bool = False
+    files: tuple[BundledFile, ...] = ()
+    outputs: tuple[str, ...] = ()
+    output_folder: str
+    rerun_of: JobId | None = None
+    submitted_at: AwareDatetime
+
+
+class Usage(Frozen):
+    """What an attempt used: peak memory in bytes (whole process tree), CPU time in seconds."""
+
+    peak_memory: int | None = None
+    cpu_seconds: float | None = None
+
+
+class Progress(Frozen):
+    """How far a running notebook is. ``values`` is the newest ``mlinfn.record(...)``."""
+
+    cells_done: int = 0
+    cells_total: int = 0
+    current_cell: int | None = None
+    last_line: str | None = None
+    values: dict[str, JsonValue] = {}
+    at: AwareDatetime | None = None
+
+
+class Attempt(Frozen):
+    """One start of a job. Exactly one attempt publishes its results."""
+
+    number: int
+    state: JobState
+    reason: Reason | None = None
+    host: str | None = None
+    accelerators: tuple[str, ...] = ()
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    exit_code: int | None = None
+    usage: Usage = Usage()
+
+
+class EnvironmentName(Frozen):
+    """The environment as the public record names it."""
+
+    name: str
+    digest: str | None = None
+
+
+class JobRecord(Frozen):
+    """What is shown of a job (one line of a list). ``output`` is the published notebook's path.
+
+    ``cancelling`` is true from the request until the job has ended.
+    """
+
+    id: JobId
+    name: str
+    kind: Literal["notebook", "cell", "script", "command"]
+    state: JobState
+    reason: Reason | None = None
+    unknown_since: AwareDatetime | None = None
+    cancelling: bool = False
+    backend: str
+    backend_id: str | None = None
+    queue: str | None = None
+    parameters: dict[str, JsonValue] = {}
+    environment: EnvironmentName
+    resources: Resources
+    source: str
+    output: str | None = None
+    output_folder: str
+    attempts: int = 0
+    try_first: bool = False
+    evictable: bool = False
+    rerun_of: JobId | None = None
+    progress: Progress | None = None
+    submitted_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    usage: Usage = Usage()
+
+
+class JobDetails(Frozen):
+    """All that is known of one job."""
+
+    job: JobRecord
+    spec: JobSpec
+    attempts: tuple[Attempt, ...]
+    values: tuple[dict[str, JsonValue], ...] = ()
+
+
+class JobCounts(Frozen):
+    """Numbers above the list."""
+
+    running: int = 0
+    queued: int = 0
+    failed_today: int = 0
+    total: int = 0
+
+
+class JobPage(Frozen):
+    """One page of jobs, newest first; ``next`` is the cursor of the following page."""
+
+    jobs: tuple[JobRecord, ...]
+    next: str | None = None
+    counts: JobCounts = JobCounts()
+
+
+class LogChunk(Frozen):
+    """Log text from byte ``start`` to byte ``next``; ``size`` is the log's size now."""
+
+    text: str
+    start: int
+    next: int
+    size: int
+    ended: bool
+
+
+class Forecast(Frozen):
+    """What would happen to a draft now."""
+
+    starts_now: bool
+    text: str
+
+
+class Draft(Frozen):
+    """A request checked without being submitted: all problems at once, and a forecast.
+
+    ``parameters`` are those of the notebook's cell; ``accepted`` the values the job would get.
+    """
+
+    ok: bool
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    forecast: Forecast | None = None
+    parameters: tuple[Parameter, ...] = ()
+    has_parameters_cell: bool = False
+    accepted: dict[str, JsonValue] = {}
+    environment: EnvironmentName | None = None
+    modules: tuple[str, ...] = ()
+    output_folder: str | None = None
+
+
+class KernelChoice(Frozen):
+    """One environment the form offers."""
+
+    name: str
+    display_name: str
+    language: str
+    problem: str | None = None
+
+
+class SubmitForm(Frozen):
+    """All a submit form needs: the notebook's parameters, kernels, and sensible defaults.
+
+    ``remembered`` is true when ``defaults`` are those last used for this notebook.
+    """
+
+    source: str
+    defaults: JobRequest
+    remembered: bool
+    parameters: tuple[Parameter, ...]
+    has_parameters_cell: bool
+    kernels: tuple[KernelChoice, ...]
+    limits: Resources
+    last_used: Usage | None = None
+    saved_at: AwareDatetime | None = None
+
+
+class RerunRequest(Frozen):
+    """Changes to the recorded request; fields left out stay as they were."""
+
+    parameters: dict[ParameterName, JsonValue] | None = None
+    environment: str | None = None
+    resources: Resources | None = None
+
+
+class CleanupRequest(Frozen):
+    """Which ended jobs to remove: those that ended more than ``older_than`` seconds ago."""
+
+    older_than: int = Field(default=30 * 86400, ge=0, le=MAX_DURATION * 10)
+    states: tuple[JobState, ...] = ("succeeded", "failed", "cancelled")
+    outputs: bool = False
+    dry_run: bool = True
+
+
+class CleanupItem(Frozen):
+    """One job a clean-up removes (or would remove), with its size in bytes."""
+
+    id: JobId
+    name: str
+    ended_at: AwareDatetime | None
+    size: int
+    output_folder: str | None = None
+
+
+class CleanupPlan(Frozen):
+    """What a clean-up removes; ``done`` is false for a preview."""
+
+    items: tuple[CleanupItem, ...]
+    size: int
+    done: bool
+    failed: tuple[Problem, ...] = ()
+
+
+class DebugKernel(Frozen):
+    """Where to open a kernel after a failure: the kernel spec's name and the folder."""
+
+    kernel_name: str
+    folder: str
+    note: str | None = None
