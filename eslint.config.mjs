@@ -27,12 +27,15 @@ export default tseslint.config(
   },
   js.configs.recommended,
   ...tseslint.configs.recommended,
-  jupyterPlugin.configs.recommended,
+  { plugins: { jupyter: jupyterPlugin } },
+  ...jupyterPlugin.configs.recommended,
   {
     files: ['**/*.ts', '**/*.tsx'],
     plugins: { 'react-hooks': reactHooks },
     languageOptions: {
-      parserOptions: { project: ['tsconfig.test.json', 'ui-tests/tsconfig.json'] }
+      parserOptions: {
+        project: ['tsconfig.test.json', 'ui-tests/tsconfig.json']
+      }
     },
     rules: {
       ...reactHooks.configs.recommended.rules,
@@ -49,6 +52,8 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { args: 'none' }],
       curly: ['error', 'all'],
       eqeqeq: 'error',
+      // English only in this release; the texts are short and in one place each.
+      'jupyter/no-untranslated-string': 'off',
       'prefer-arrow-callback': 'error'
     }
   },
