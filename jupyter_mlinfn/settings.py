@@ -1,0 +1,123 @@
+"""The configuration of this package: ``c.Mlinfn.…`` in ``jupyter_mlinfn_config.py``.
+
+The server extension and the ``mlinfn`` program read the same file from Jupyter's configuration
+path, so that both see the same data folder and the same limits.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+from traitlets import Bool, Float, Int, List, Unicode, default
+from traitlets.config import Config, Configurable
+from traitlets.config.loader import (
+    ConfigFileNotFound,
+    JSONFileConfigLoader,
+    PyFileConfigLoader,
+)
+
+from jupyter_mlinfn.model.quantities import parse_memory
+
+_SUFFIX = {JSONFileConfigLoader: ".json", PyFileConfigLoader: ".py"}
+
+
+class Mlinfn(Configurable):
+    """Settings shared by server and program; every one has a default that works."""
+
+    data_dir = Unicode(
+        help="Folder of jobs and caches. Default: 'mlinfn' in Jupyter's data directory.",
+    ).tag(config=True)
+
+    job_cpus = Int(
+        0, help="CPUs that jobs on this machine may use together; 0 means what is available."
+    ).tag(config=True)
+
+    job_memory = Unicode(
+        "",
+        help="Memory that jobs on this machine may use together, such as '16GiB'; "
+        "empty means what is available less reserve_memory.",
+    ).tag(config=True)
+
+    reserve_memory = Unicode(
+        "1GiB", help="Memory kept back for the interactive user when job_memory is not set."
+    ).tag(config=True)
+
+    output_folder = Unicode(
+        "results/{stem}-{id}",
+        help="Where a job's output goes, relative to the notebook's folder.",
+    ).tag(config=True)
+
+    environment_folders = List(
+        Unicode(), help="Further folders whose virtual and conda environments are listed."
+    ).tag(config=True)
+
+    hash_limit = Unicode(
+        "4GiB", help="Inputs above this size are recorded by size and time only."
+    ).tag(config=True)
+
+    live_idle_minutes = Float(
+        20.0,
+        help="Close the live connection after so many minutes without user input, so that an "
+        "open panel never keeps an idle server alive.",
+    ).tag(config=True)
+
+    gpu_interval = Float(1.0, help="Seconds between two GPU samples.").tag(config=True)
+
+    gpus_simulated = Bool(
+        False, help="Show simulated GPUs (for a look at the panel on a machine without one)."
+    ).tag(config=True)
+
+    @default("data_dir")
+    def _default_data_dir(self) -> str:
+        from jupyter_core.paths import jupyter_data_dir
+
+        return str(Path(jupyter_data_dir()) / "mlinfn")
+
+    @default("gpus_simulated")
+    def _default_gpus_simulated(self) -> bool:
+        return os.environ.get("MLINFN_GPUS") == "simulated"
+
+    @property
+    def job_memory_bytes(self) -> int | None:
+        """``job_memory`` in bytes; ``None`` when it is to be found out."""
+        return parse_memory(self.job_memory, field="Mlinfn.job_memory") if self.job_memory else None
+
+    @property
+    def reserve_memory_bytes(self) -> int:
+        """``reserve_memory`` in bytes."""
+        return parse_memory(self.reserve_memory, field="Mlinfn.reserve_memory")
+
+    @property
+    def hash_limit_bytes(self) -> int:
+        """``hash_limit`` in bytes."""
+        return parse_memory(self.hash_limit, field="Mlinfn.hash_limit")
+
+    @property
+    def user(self) -> str:
+        """The person's name as the system knows it."""
+        try:
+            return pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            return str(os.getuid())
+
+
+def load_settings() -> Mlinfn:
+    """Settings for a program: every ``jupyter_mlinfn_config.{json,py}`` on Jupyter's path.
+
+    Later folders of the path are the system's, earlier ones the person's: the person's win,
+    as in the server. A file that cannot be read raises what its loader raises: a broken
+    configuration is never silently replaced by defaults.
+    """
+    from jupyter_core.paths import jupyter_config_path
+
+    config = Config()
+    for folder in reversed(jupyter_config_path()):
+        for loader in (JSONFileConfigLoader, PyFileConfigLoader):
+            try:
+                name = f"jupyter_mlinfn_config{_SUFFIX[loader]}"
+                config.merge(loader(name, folder).load_config())
+            except ConfigFileNotFound:
+                continue
+    return Mlinfn(config=config)

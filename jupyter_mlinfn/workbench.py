@@ -1,0 +1,171 @@
+"""Builds the configured capabilities once, for server and program alike.
+
+Where two capabilities meet (a job runs in an environment, a job claims an accelerator) they are
+introduced to each other here, through the protocols of ``model``. Everything is built at its
+first use: a server that nobody asks pays for none of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from jupyter_mlinfn.settings import Mlinfn, load_settings
+
+if TYPE_CHECKING:
+    from jupyter_mlinfn.environments.catalogue import Catalogue
+    from jupyter_mlinfn.environments.resolver import KernelEnvironments
+    from jupyter_mlinfn.gpus.inventory import GpuInventory
+    from jupyter_mlinfn.jobs.actions import JobActions
+    from jupyter_mlinfn.jobs.backends.protocol import Backend, BackendContext
+    from jupyter_mlinfn.jobs.folders import JobFolders
+    from jupyter_mlinfn.jobs.follow import JobFollower
+    from jupyter_mlinfn.jobs.reconciler import Reconciler
+    from jupyter_mlinfn.jobs.store import JobStore
+    from jupyter_mlinfn.jobs.submission import Submission
+
+T = TypeVar("T")
+
+
+class built_once(Generic[T]):  # noqa: N801 - reads as a decorator
+    """A property whose value is built at first use, once, whichever thread asks first.
+
+    ``functools.cached_property`` lost its lock in Python 3.12, and two stores on one database
+    would be two connection pools.
+    """
+
+    def __init__(self, build: Callable[[Any], T]) -> None:
+        self.build = build
+        self.__doc__ = build.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, bench: None, owner: type) -> built_once[T]: ...
+    @overload
+    def __get__(self, bench: Workbench, owner: type) -> T: ...
+    def __get__(self, bench: Workbench | None, owner: type) -> T | built_once[T]:
+        if bench is None:
+            return self
+        with bench.lock:
+            if self.name not in bench.__dict__:
+                bench.__dict__[self.name] = self.build(bench)
+            value: T = bench.__dict__[self.name]
+            return value
+
+
+class Workbench:
+    """All capabilities of one person on one machine, as configured by ``settings``."""
+
+    def __init__(self, settings: Mlinfn | None = None) -> None:
+        self.settings = settings or load_settings()
+        self.lock = RLock()
+
+    @built_once
+    def data_dir(self) -> Path:
+        """The data folder, made with mode 0700 when it is not there."""
+        folder = Path(self.settings.data_dir).expanduser()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    @built_once
+    def folders(self) -> JobFolders:
+        """The job folders."""
+        from jupyter_mlinfn.jobs.folders import JobFolders
+
+        return JobFolders(self.data_dir)
+
+    @built_once
+    def store(self) -> JobStore:
+        """The index of jobs; rebuilt from the folders when it was lost."""
+        from jupyter_mlinfn.database.engine import database_path
+        from jupyter_mlinfn.jobs.store import JobStore
+
+        return JobStore(database_path(self.data_dir, "jobs.sqlite"))
+
+    @built_once
+    def environments(self) -> KernelEnvironments:
+        """The environments behind this server's kernels, for jobs."""
+        from jupyter_mlinfn.environments.resolver import KernelEnvironments
+
+        return KernelEnvironments()
+
+    @built_once
+    def catalogue(self) -> Catalogue:
+        """The list of environments for people."""
+        from jupyter_mlinfn.environments.catalogue import Catalogue
+
+        return Catalogue(self.data_dir, folders=self.settings.environment_folders)
+
+    @built_once
+    def accelerators(self) -> GpuInventory:
+        """The accelerators jobs on this machine may claim."""
+        from jupyter_mlinfn.gpus.inventory import GpuInventory
+
+        return GpuInventory(simulated=self.settings.gpus_simulated)
+
+    @built_once
+    def backend_context(self) -> BackendContext:
+        """What a back-end may use."""
+        from jupyter_mlinfn.jobs.backends.protocol import BackendContext
+
+        settings = self.settings
+        return BackendContext(
+            store=self.store,
+            folders=self.folders,
+            accelerators=self.accelerators,
+            dispatcher_command=(
+                sys.executable, "-I", "-m", "jupyter_mlinfn.cli",
+                "local-dispatcher", f"--data-dir={self.data_dir}",
+            ),
+            cpus=settings.job_cpus or None,
+            memory=settings.job_memory_bytes,
+            reserve_memory=settings.reserve_memory_bytes,
+        )  # fmt: skip
+
+    @built_once
+    def backends(self) -> Mapping[str, Backend]:
+        """The back-ends by name, from the entry points ``jupyter_mlinfn.backends``."""
+        from jupyter_mlinfn.jobs.backends.registry import load_backends
+
+        return load_backends(self.backend_context)
+
+    @built_once
+    def reconciler(self) -> Reconciler:
+        """Makes the index say what is true."""
+        from jupyter_mlinfn.jobs.reconciler import Reconciler
+
+        return Reconciler(self.store, self.folders, self.backends)
+
+    @built_once
+    def submission(self) -> Submission:
+        """The way from a request to a job."""
+        from jupyter_mlinfn.jobs.submission import Submission
+
+        return Submission(
+            store=self.store,
+            folders=self.folders,
+            backends=self.backends,
+            environments=self.environments,
+            user=self.settings.user,
+            output_folder=self.settings.output_folder,
+            hash_limit=self.settings.hash_limit_bytes,
+        )
+
+    @built_once
+    def actions(self) -> JobActions:
+        """What people do with jobs: cancel, delete, clean up, look closer."""
+        from jupyter_mlinfn.jobs.actions import JobActions
+
+        return JobActions(self.store, self.folders, self.backends)
+
+    @built_once
+    def follower(self) -> JobFollower:
+        """Logs, progress and partial notebooks."""
+        from jupyter_mlinfn.jobs.follow import JobFollower
+
+        return JobFollower(self.store, self.folders)

@@ -1,0 +1,134 @@
+"""The arrows of the house: imports point down only (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "jupyter_mlinfn"
+
+ROOMS_BELOW: dict[str, set[str]] = {
+    "model": set(),
+    "process": {"model"},
+    "database": {"model"},
+    "gpus": {"model", "process", "database"},
+    "environments": {"model", "process", "database"},
+    "jobs": {"model", "process", "database"},
+    "storage": {"model", "process", "database"},
+    "accounting": {"model", "process", "database"},
+    "settings": {"model"},
+    "workbench": {
+        "model", "process", "database", "settings",
+        "gpus", "environments", "jobs", "storage", "accounting",
+    },
+    "diagnosis": {
+        "model", "process", "database", "settings", "workbench",
+        "gpus", "environments", "jobs", "storage", "accounting",
+    },
+    "hub": {"model", "process", "database", "gpus", "accounting", "storage"},
+    "magics": set(),
+}  # fmt: skip
+FACES = {"server", "cli"}
+EVERYTHING_BELOW_A_FACE = set(ROOMS_BELOW) - {"hub", "magics"}
+
+PROGRAMS = {
+    # Programs of their own are faces, although they live in a capability's folder.
+    "jobs/runner": {"model", "process", "jobs", "environments", "magics"},
+    "gpus/agent": {"model", "process", "gpus"},
+}
+PURE = {"model": {"pydantic", "pydantic_core", "typing_extensions"}}
+MAY_START_PROGRAMS = {"process"}
+MAY_OPEN_DATABASES = {"database"}
+
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+def modules() -> list[Path]:
+    """All Python files of the package that are written by hand."""
+    return sorted(
+        path
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "_version.py" and "labextension" not in path.parts
+    )
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Absolute names of everything a file imports, in functions and type checks too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "jupyter_mlinfn":
+                yield from (f"jupyter_mlinfn.{alias.name}" for alias in node.names)
+            else:
+                yield node.module or ""
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def allowed_for(path: Path) -> set[str]:
+    relative = path.relative_to(PACKAGE).with_suffix("").as_posix()
+    for program, allowed in PROGRAMS.items():
+        if relative == program or relative.startswith(program + "/"):
+            return allowed
+    room = room_of(path)
+    if room in FACES:
+        return EVERYTHING_BELOW_A_FACE | {room}
+    return ROOMS_BELOW[room] | {room}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    if path == PACKAGE / "__init__.py":
+        return
+    allowed = allowed_for(path)
+    for name in imports_of(path):
+        if name.startswith("jupyter_mlinfn."):
+            target = name.split(".")[1]
+            assert target in allowed or target == "_version", (
+                f"{path.relative_to(PACKAGE)} imports {name}; allowed: {sorted(allowed)}"
+            )
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_model_is_pure_and_special_rights_stay_in_their_rooms(path: Path) -> None:
+    import sys
+
+    if path == PACKAGE / "__init__.py":
+        return
+    room = room_of(path)
+    tops = {name.split(".")[0] for name in imports_of(path)}
+    if room in PURE:
+        strangers = tops - set(sys.stdlib_module_names) - PURE[room] - {"jupyter_mlinfn"}
+        assert not strangers, f"model imports {strangers}"
+        assert not tops & {"subprocess", "socket", "sqlite3", "threading", "asyncio"}
+    if room not in MAY_START_PROGRAMS and room != "magics":
+        assert "subprocess" not in tops, f"{path}: only process/ starts programs"
+    if room not in MAY_OPEN_DATABASES:
+        assert "sqlite3" not in tops, f"{path}: only database/ opens databases"
+
+
+def test_no_catch_all_module() -> None:
+    for path in modules():
+        assert path.stem not in FORBIDDEN_NAMES, path
+
+
+def test_every_room_is_known() -> None:
+    rooms = {room_of(path) for path in modules()} - {"__init__"}
+    assert rooms <= set(ROOMS_BELOW) | FACES, rooms - set(ROOMS_BELOW) - FACES
+
+
+def test_the_shim_needs_nothing_but_the_standard_library_and_ipython() -> None:
+    import sys
+
+    shim = PACKAGE / "magics" / "shim" / "mlinfn.py"
+    tops = {name.split(".")[0] for name in imports_of(shim)}
+    assert tops <= set(sys.stdlib_module_names) | {"IPython"}
