@@ -1,0 +1,189 @@
+"""The job folders: each alone tells the whole story of its job.
+
+::
+
+    jobs/<id>/job.json request.json committed cancel
+              bundle/    notebook.ipynb | script.py, modules/, kernel.json, environment.json
+              attempts/<n>/claim.json … end.json      (written by dispatcher, supervisor, runner)
+    staging/<id>/        being written; renamed to jobs/<id> when complete
+
+The database is an index over these folders and can be rebuilt from them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from jupyter_mlinfn.jobs.durable import sync_folder, touch_durably, write_durably
+from jupyter_mlinfn.model.environments import EnvironmentRef, Package
+from jupyter_mlinfn.model.errors import NotFound, Unavailable
+from jupyter_mlinfn.model.jobs import JOB_ID, JobRequest, JobSpec
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_ATTEMPT: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+
+
+class BundledEnvironment(BaseModel):
+    """``bundle/environment.json``: the reference and the inventory behind its digest."""
+
+    ref: EnvironmentRef
+    packages: tuple[Package, ...] = ()
+
+
+class JobFolders:
+    """Where everything of a job lies below ``data_dir``; knows names, not states."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.jobs = data_dir / "jobs"
+        self.staging = data_dir / "staging"
+
+    def create(self) -> None:
+        """Make the folders, for this person alone. Raises :class:`Unavailable` with the reason."""
+        try:
+            for folder in (self.data_dir, self.jobs, self.staging):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(
+                f"The folder for jobs, {self.data_dir}, cannot be used: {error.strerror}. "
+                "Free some space or choose another folder (data_dir in the settings).",
+                code="data-folder",
+            ) from error
+
+    def job(self, job: str) -> Path:
+        """The folder of a job; a name that is no job id is refused with :class:`NotFound`."""
+        if not JOB_ID.fullmatch(job):
+            raise NotFound("There is no job with this name.", code="job-not-found")
+        return self.jobs / job
+
+    def bundle(self, job: str) -> Path:
+        """What was captured at submit."""
+        return self.job(job) / "bundle"
+
+    def attempt(self, job: str, number: int) -> Path:
+        """The folder of one attempt (1 is the first)."""
+        return self.job(job) / "attempts" / str(number)
+
+    def attempts(self, job: str) -> list[int]:
+        """The numbers of the attempts that have a folder, ascending."""
+        try:
+            names = os.listdir(self.job(job) / "attempts")
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(int(name) for name in names if _ATTEMPT.fullmatch(name))
+
+    def all(self) -> list[str]:
+        """The ids of all job folders, committed or not, in no order."""
+        try:
+            return [name for name in os.listdir(self.jobs) if JOB_ID.fullmatch(name)]
+        except FileNotFoundError:
+            return []
+
+    def read_spec(self, job: str) -> JobSpec:
+        """The job's immutable spec. :class:`NotFound` when the folder is gone or damaged."""
+        return _read(self.job(job) / "job.json", JobSpec, job)
+
+    def read_request(self, job: str) -> JobRequest:
+        """What the person asked for. :class:`NotFound` when the folder is gone or damaged."""
+        return _read(self.job(job) / "request.json", JobRequest, job)
+
+    def read_environment(self, job: str) -> BundledEnvironment:
+        """The recorded environment with its packages."""
+        return _read(self.bundle(job) / "environment.json", BundledEnvironment, job)
+
+    def new_staging(self, job: str) -> Path:
+        """An empty folder in which the job's folder is written."""
+        self.create()
+        folder = self.staging / job
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def adopt_staging(self, job: str) -> Path:
+        """Give the complete staging folder its final name, durably."""
+        target = self.job(job)
+        sync_folder(self.staging / job)
+        (self.staging / job).rename(target)
+        sync_folder(self.jobs)
+        return target
+
+    def discard_staging(self, job: str) -> None:
+        """Remove what a failed submit had written."""
+        shutil.rmtree(self.staging / job, ignore_errors=True)
+
+    def mark_committed(self, job: str) -> None:
+        """Note beside the files that the row is in the database."""
+        touch_durably(self.job(job) / "committed")
+
+    def committed(self, job: str) -> bool:
+        """Whether the job was really submitted (attempts prove it as well as the marker)."""
+        folder = self.job(job)
+        return (folder / "committed").exists() or (folder / "attempts").exists()
+
+    def request_cancel(self, job: str) -> None:
+        """Leave the durable word that this job shall end. :class:`NotFound` without folder."""
+        try:
+            touch_durably(self.job(job) / "cancel")
+        except FileNotFoundError as error:
+            raise _gone(job) from error
+
+    def cancel_requested(self, job: str) -> bool:
+        """Whether :meth:`request_cancel` was called."""
+        return (self.job(job) / "cancel").exists()
+
+    def remove(self, job: str) -> None:
+        """Remove the job's folder; nobody sees a half of it. Harmless when it is gone."""
+        folder = self.job(job)
+        aside = self.staging / f"{job}.removed"
+        try:
+            folder.rename(aside)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def garbage(self, older_than: float) -> Iterator[Path]:
+        """Left-overs of submits that never were committed, older than so many seconds."""
+        limit = time.time() - older_than
+        for folder in self._uncommitted():
+            try:
+                if folder.stat().st_mtime < limit:
+                    yield folder
+            except FileNotFoundError:
+                continue
+
+    def _uncommitted(self) -> Iterator[Path]:
+        if self.staging.is_dir():
+            yield from self.staging.iterdir()
+        for job in self.all():
+            if not self.committed(job):
+                yield self.jobs / job
+
+
+def write_model(path: Path, value: BaseModel) -> None:
+    """Write a model as JSON, durably."""
+    write_durably(path, value.model_dump_json(indent=1))
+
+
+def _read(path: Path, kind: type[Model], job: str) -> Model:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _gone(job) from error
+    except ValidationError as error:
+        raise NotFound(
+            f"The folder of job {job} is damaged: {path.name} cannot be read. "
+            "Delete the job, or restore the folder from a backup.",
+            code="bundle-damaged",
+        ) from error
+
+
+def _gone(job: str) -> NotFound:
+    return NotFound(f"The folder of job {job} is gone.", code="job-not-found")
