@@ -1,0 +1,117 @@
+# The house's own commands. On a fresh Debian machine with Python 3.11, Node 20 and root,
+# 'make lab' and 'make test' need nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+PORT ?= 8888
+ARGS ?=
+GPUS ?=
+N ?= 200
+LAB_DIR ?= .build/lab
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .build/stamps
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+export SKIP_JUPYTER_BUILDER := 1
+JLPM := $(BIN)/jlpm
+SOURCES_TS := $(shell find src style schema -type f 2>/dev/null)
+
+help: ## show these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; '$(PYTHON)' is older. Say which: make PYTHON=python3.11 …"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { $(MAKE) --no-print-directory .apt-python3-venv && $(PYTHON) -m venv --clear $(VENV); }
+
+.apt-%:
+	@dpkg -s $* >/dev/null 2>&1 || { \
+	  [ "$$(id -u)" = 0 ] || { echo "The Debian package $* is needed: apt-get install $*"; exit 1; }; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $* >/dev/null; }
+
+$(STAMPS)/python: pyproject.toml constraints.txt | $(BIN)/pip
+	@mkdir -p $(STAMPS)
+	@echo "Installing the Python side (a minute or two the first time)…"
+	$(BIN)/pip install -q -c constraints.txt hatchling hatch-nodejs-version hatch-jupyter-builder editables jupyter-builder
+	$(BIN)/pip install -q -c constraints.txt --no-build-isolation -e '.[lab,test,lint]'
+	@touch $@
+
+$(STAMPS)/node: package.json yarn.lock ui-tests/package.json $(STAMPS)/python
+	@command -v node >/dev/null || { echo "Node 20 or newer is needed for the front end. Install it from your distribution."; exit 1; }
+	@echo "Installing the front end's packages (two minutes the first time)…"
+	$(JLPM) install --immutable
+	@touch $@
+
+$(STAMPS)/frontend: $(SOURCES_TS) tsconfig.json $(STAMPS)/node
+	$(JLPM) build:prod
+	$(BIN)/jupyter-builder develop . --overwrite
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(STAMPS)/frontend ## install everything into .venv
+
+lab: install ## open JupyterLab with all panels (PORT=8888 ARGS='…' GPUS=simulated)
+	@mkdir -p $(LAB_DIR) && cp -rn examples/. $(LAB_DIR)/
+	@echo "JupyterLab starts on port $(PORT); open the URL with the token that it prints."
+	@MLINFN_GPUS=$(GPUS) exec $(BIN)/jupyter lab --no-browser --port=$(PORT) --ServerApp.port_retries=0 \
+	  --ServerApp.root_dir=$(LAB_DIR) $$([ "$$(id -u)" = 0 ] && echo --allow-root) $(ARGS)
+
+lint: $(STAMPS)/node ## ruff, eslint, prettier, stylelint
+	$(BIN)/ruff check jupyter_mlinfn tests benchmarks ui-tests
+	$(BIN)/ruff format --check jupyter_mlinfn tests benchmarks ui-tests
+	$(JLPM) lint:check
+
+types: $(STAMPS)/node ## mypy --strict and tsc
+	$(BIN)/mypy
+	$(JLPM) tsc --noEmit
+
+test-fast: install ## what you run all the time (under 3 minutes)
+	$(BIN)/pytest -q -m "not slow and not fault and not system"
+	$(JLPM) test
+
+unit: install
+	rm -rf .build/parts
+	$(BIN)/pytest -q
+
+front: $(STAMPS)/node
+	$(JLPM) test
+
+browser: install .apt-chromium .apt-fonts-dejavu-core ## the stories in real JupyterLab in real Chromium
+	cd ui-tests && ../$(JLPM) playwright test $(ARGS)
+
+parts: $(STAMPS)/python
+	@$(BIN)/python -m tests.parts
+
+test: lint types front unit browser parts ## everything, ending with a table of the real parts
+
+faults: install ## the whole kill -9 campaign (N=200 rounds)
+	$(BIN)/python -m tests.faults.campaign $(N)
+
+bench: install ## ratios against named peers, in one run
+	$(BIN)/python -m benchmarks $(ARGS)
+
+wheel: install ## dist/*.whl with the prebuilt front end
+	$(JLPM) clean:all
+	env -u SKIP_JUPYTER_BUILDER $(BIN)/pip wheel -q --no-deps --no-build-isolation -w dist .
+	@rm -f $(STAMPS)/frontend
+	@ls dist/*.whl
+
+openapi: $(STAMPS)/python ## renew docs/openapi.json and the TypeScript types
+	$(BIN)/python -m jupyter_mlinfn.server.openapi > docs/openapi.json
+	$(JLPM) generate:types && $(JLPM) prettier --write src/api/generated.ts
+
+docs: install ## docs/_build/html
+	$(BIN)/pip install -q -c constraints.txt -e '.[docs]' --no-build-isolation
+	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
+
+constraints: ## renew constraints.txt from .venv
+	(head -1 constraints.txt; $(BIN)/pip freeze --exclude-editable | grep -vi '^jupyter_mlinfn') > .build/constraints && mv .build/constraints constraints.txt
+
+clean: ## remove what was built (not .venv)
+	rm -rf .build dist lib jupyter_mlinfn/labextension coverage
+
+.PHONY: help install lab lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean

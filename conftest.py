@@ -1,0 +1,33 @@
+"""What every test gets: its own Jupyter folders and home, never the person's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+INHERITED = (
+    "MLINFN_JOB",
+    "MLINFN_JOB_DIR",
+    "MLINFN_GPUS",
+    "JUPYTER_PATH",
+    "JUPYTER_CONFIG_PATH",
+    "JPY_SESSION_NAME",
+    "PYTHONPATH",
+)
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary home with Jupyter's data, config and runtime folders in it."""
+    home = tmp_path / "home"
+    for name in ("data", "config", "runtime"):
+        (home / name).mkdir(parents=True)
+        monkeypatch.setenv(f"JUPYTER_{name.upper()}_DIR", str(home / name))
+    monkeypatch.setenv("HOME", str(home))
+    for name in INHERITED:
+        monkeypatch.delenv(name, raising=False)
+    yield home
