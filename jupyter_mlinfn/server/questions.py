@@ -1,0 +1,52 @@
+"""What clients ask that is no noun of ``model``: query parameters and small bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, model_validator
+
+from jupyter_mlinfn.model.jobs import Frozen, JobState
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
+
+
+class JobsQuery(Frozen):
+    """Which jobs: ``state`` may be given several times; ``search`` looks in names and sources."""
+
+    state: tuple[JobState, ...] = ()
+    search: str | None = Field(default=None, max_length=200)
+    limit: int = Field(default=50, ge=1, le=500)
+    cursor: str | None = Field(default=None, max_length=200)
+
+
+class FormQuery(Frozen):
+    """The notebook or script the form is for."""
+
+    source: str = Field(min_length=1, max_length=4096)
+
+
+class LogQuery(Frozen):
+    """Which part of the log, in bytes. A negative ``start`` counts from the end."""
+
+    start: int = Field(default=0, ge=-(2**40), le=2**40)
+    limit: int = Field(default=256 * 1024, ge=1, le=2**20)
+
+
+class HistoryQuery(Frozen):
+    """How far back, in seconds."""
+
+    seconds: float = Field(default=300, ge=1, le=86400, allow_inf_nan=False)
+
+
+class SaveRequest(Frozen):
+    """Which notebook: the one of a kernel of this server, or the one at a path."""
+
+    kernel_id: Identifier | None = None
+    path: str | None = Field(default=None, min_length=1, max_length=4096)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> SaveRequest:
+        if (self.kernel_id is None) == (self.path is None):
+            raise ValueError("Give either kernel_id or path.")
+        return self
