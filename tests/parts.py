@@ -39,7 +39,9 @@ def table() -> str:
     width = max(len(row["name"]) for row in rows)
     lines = ["Real parts in this run", "-" * 60]
     for row in rows:
-        lines.append(f"{row['name']:<{width}}  {'real   ' if row['real'] else 'MISSING'}  {row['note']}")
+        lines.append(
+            f"{row['name']:<{width}}  {'real   ' if row['real'] else 'MISSING'}  {row['note']}"
+        )
     return "\n".join(lines)
 
 
