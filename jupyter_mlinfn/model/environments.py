@@ -25,13 +25,29 @@ class KernelCommand(BaseModel):
 
 
 class Package(BaseModel):
-    """One installed distribution."""
+    """One installed distribution.
+
+    ``build`` is conda's build string: the same version built for CUDA and for CPU is not the
+    same package. ``source`` ``other`` is what neither pip nor conda installed (the interpreter
+    of a venv or of the system).
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     version: str
     source: Literal["conda", "pypi", "other"] = "pypi"
+    build: str | None = None
+
+
+class PackageDifference(BaseModel):
+    """One package that is not as it was recorded; ``None`` means absent on that side."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    recorded: str | None
+    present: str | None
 
 
 class EnvironmentRef(BaseModel):
