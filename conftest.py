@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ INHERITED = (
 
 
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A temporary home with Jupyter's data, config and runtime folders in it."""
     home = tmp_path / "home"
     for name in ("data", "config", "runtime"):
@@ -30,4 +29,4 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     monkeypatch.setenv("HOME", str(home))
     for name in INHERITED:
         monkeypatch.delenv(name, raising=False)
-    yield home
+    return home
