@@ -80,12 +80,18 @@ class Workbench:
         return JobFolders(self.data_dir)
 
     @built_once
+    def database(self) -> Path:
+        """The index's file: in the data folder, or on a local disk when that is a network one."""
+        from jupyter_mlinfn.database.location import database_path
+
+        return database_path(self.data_dir, "jobs.sqlite")
+
+    @built_once
     def store(self) -> JobStore:
-        """The index of jobs; rebuilt from the folders when it was lost."""
-        from jupyter_mlinfn.database.engine import database_path
+        """The index of jobs."""
         from jupyter_mlinfn.jobs.store import JobStore
 
-        return JobStore(database_path(self.data_dir, "jobs.sqlite"))
+        return JobStore(self.database)
 
     @built_once
     def environments(self) -> KernelEnvironments:
@@ -111,7 +117,7 @@ class Workbench:
     @built_once
     def backend_context(self) -> BackendContext:
         """What a back-end may use."""
-        from jupyter_mlinfn.jobs.backends.protocol import BackendContext
+        from jupyter_mlinfn.jobs.backends.protocol import BackendContext, LocalSettings
 
         settings = self.settings
         return BackendContext(
@@ -122,9 +128,12 @@ class Workbench:
                 sys.executable, "-I", "-m", "jupyter_mlinfn.cli",
                 "local-dispatcher", f"--data-dir={self.data_dir}",
             ),
-            cpus=settings.job_cpus or None,
-            memory=settings.job_memory_bytes,
-            reserve_memory=settings.reserve_memory_bytes,
+            state_dir=self.database.parent,
+            local=LocalSettings(
+                cpus=settings.job_cpus or None,
+                memory=settings.job_memory_bytes,
+                reserve_memory=settings.reserve_memory_bytes,
+            ),
         )  # fmt: skip
 
     @built_once
