@@ -16,7 +16,11 @@ SignalState = Literal["busy", "idle", "unknown"]
 class Signal(BaseModel):
     """Busy, idle or unknown, and the name of the measurement behind it.
 
-    A100 MIG instances have no utilisation at all (GPM starts at Hopper): ``unknown``.
+    A100 MIG instances have no utilisation at all (GPM starts at Hopper): ``unknown`` while
+    somebody holds them. ``measurement`` is ``utilisation`` (NVML's rate), ``gpm`` (graphics
+    engine, Hopper and later), ``nobody`` (no process and no memory held: idle for certain) or
+    ``instances`` (a GPU that is cut: what its instances say). ``since`` is when this state was
+    first seen without a break; ``None`` in a one-shot sample.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,6 +28,7 @@ class Signal(BaseModel):
     state: SignalState
     measurement: str | None = None
     percent: float | None = None
+    since: AwareDatetime | None = None
 
 
 class Memory(BaseModel):
@@ -146,9 +151,16 @@ class AcceleratorInventory(Protocol):
     """What the local back-end needs of accelerators; wired by ``workbench.py``."""
 
     def schedulable(self) -> tuple[FreeAccelerator, ...]:
-        """All devices a job may ask for: MIG instances, and GPUs that are not cut."""
+        """All devices a job may ask for: MIG instances, and GPUs that are not cut.
+
+        Empty without a driver. Raises :class:`~jupyter_mlinfn.model.errors.Unavailable` when
+        the driver is silent and never answered before: silence is not "no GPU".
+        """
         ...
 
     def free(self) -> tuple[FreeAccelerator, ...]:
-        """Those of :meth:`schedulable` on which nobody holds memory at this moment."""
+        """Those of :meth:`schedulable` on which nobody holds memory at this moment.
+
+        Never raises: of a silent device nobody knows that it is free.
+        """
         ...

@@ -1,0 +1,277 @@
+"""What changed between two snapshots, in few bytes.
+
+A client gets one full :class:`GpuSnapshot` and then deltas ``{"t": …, "a": …}``:
+
+- ``t``: when the newer sample was taken, whole seconds since the epoch. Every accelerator whose
+  ``state`` is ``ok`` was taken then.
+- ``a``: ``{field: {position: value}}``; *position* is the accelerator's place in the
+  ``accelerators`` list of the full frame, as text. UUIDs would cost 40 bytes a change; the
+  layout is fixed between two full frames, because :func:`delta` answers ``None`` when a device
+  came, went or was cut anew, and then a full frame must be sent.
+
+=====  =====================================================================================
+field  value
+=====  =====================================================================================
+``u``  ``signal.percent``, whole percent, or null
+``s``  ``signal`` but its percent: ``[state, measurement, since]``; since in epoch seconds or null
+``m``  ``memory.used`` in MiB, or null: ``memory`` is not available
+``p``  ``power`` in whole W, or null
+``e``  ``energy`` in kJ, or null
+``c``  ``temperature`` in whole °C, or null
+``x``  ``[state, problem, taken_at]``; taken_at in epoch seconds or null (read it unless ok)
+``h``  ``holders``, the whole new list, as in the full frame without its nulls
+``k``  memory of holders: ``{place in holders: MiB or null}``
+=====  =====================================================================================
+
+:func:`settle` comes before: it rounds and holds a value until it moved by more than its
+jitter, so that a GPU at 251 W ± 3 W sends nothing. What clients see is ``settle``'s snapshot:
+full frame plus deltas is exactly equal to it (:func:`apply`, and a property test).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_mlinfn.model.accelerators import Accelerator, GpuSnapshot, Holder, Memory, Signal
+
+MIB = 2**20
+KILOJOULE = 1000.0
+
+# Smaller movements than these are not shown: percent points, W (or 2 %), °C, J, and a part of
+# the device's memory. They are about what a steady load jitters by from second to second.
+PERCENT_STEP = 4.0
+POWER_STEP = 4.0
+TEMPERATURE_STEP = 2.0
+ENERGY_STEP = 10 * KILOJOULE
+MEMORY_PARTS = 512
+MEMORY_STEP = 16 * MIB
+
+
+def settle(shown: GpuSnapshot | None, latest: GpuSnapshot) -> GpuSnapshot:
+    """``latest`` as it is shown: rounded, small movements against ``shown`` held back."""
+    before = {one.uuid: one for one in shown.accelerators} if shown else {}
+    taken_at = _whole(latest.taken_at)
+    accelerators = tuple(
+        _settle_one(before.get(one.uuid), one, taken_at) for one in latest.accelerators
+    )
+    return latest.model_copy(update={"accelerators": accelerators, "taken_at": taken_at})
+
+
+def _settle_one(
+    shown: Accelerator | None, latest: Accelerator, taken_at: datetime | None
+) -> Accelerator:
+    step = MEMORY_STEP
+    memory = latest.memory
+    if memory:
+        step = max(step, memory.total // MEMORY_PARTS)
+        used = _held(shown.memory.used if shown and shown.memory else None, memory.used, step)
+        memory = Memory(total=memory.total, used=_mebibytes(used) * MIB)
+    return latest.model_copy(
+        update={
+            "memory": memory,
+            "signal": _settle_signal(shown.signal if shown else None, latest.signal),
+            "power": _rounded(
+                shown and shown.power, latest.power, max(POWER_STEP, 0.02 * (latest.power or 0))
+            ),
+            "energy": _kilojoules(shown and shown.energy, latest.energy),
+            "temperature": _rounded(
+                shown and shown.temperature, latest.temperature, TEMPERATURE_STEP
+            ),
+            "holders": _settle_holders(shown.holders if shown else (), latest.holders, step),
+            "taken_at": taken_at if latest.state == "ok" else _whole(latest.taken_at),
+        }
+    )
+
+
+def _settle_signal(shown: Signal | None, latest: Signal) -> Signal:
+    same_state = shown is not None and shown.state == latest.state
+    old = shown.percent if shown is not None and same_state else None
+    return latest.model_copy(
+        update={
+            "percent": _rounded(old, latest.percent, PERCENT_STEP),
+            "since": _whole(latest.since),
+        }
+    )
+
+
+def _settle_holders(
+    shown: tuple[Holder, ...], latest: tuple[Holder, ...], step: int
+) -> tuple[Holder, ...]:
+    before = {one.pid: one.memory for one in shown}
+    return tuple(
+        one
+        if one.memory is None
+        else one.model_copy(
+            update={"memory": _mebibytes(_held(before.get(one.pid), one.memory, step)) * MIB}
+        )
+        for one in latest
+    )
+
+
+def _held(shown: float | None, latest: float, step: float) -> float:
+    """The shown value while the latest is nearer to it than ``step``. Zero is always shown."""
+    if shown is None or latest == 0 or abs(latest - shown) >= step:
+        return latest
+    return shown
+
+
+def _rounded(shown: float | None, latest: float | None, step: float) -> float | None:
+    return None if latest is None else float(round(_held(shown, latest, step)))
+
+
+def _kilojoules(shown: float | None, latest: float | None) -> float | None:
+    if latest is None:
+        return None
+    return round(_held(shown, latest, ENERGY_STEP) / KILOJOULE) * KILOJOULE
+
+
+def _mebibytes(amount: float) -> int:
+    return round(amount / MIB)
+
+
+def _whole(moment: datetime | None) -> datetime | None:
+    return moment and moment.replace(microsecond=0)
+
+
+def _epoch(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp())
+
+
+def _moment(epoch: float | None) -> datetime | None:
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+
+
+def _integer(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _layout(one: Accelerator) -> tuple[object, ...]:
+    """What a delta cannot carry."""
+    total = one.memory.total if one.memory else None
+    return one.uuid, one.index, one.name, one.parent, one.mig, one.cut, one.power_limit, total
+
+
+_FIELDS: Mapping[str, Callable[[Accelerator], Any]] = {
+    "u": lambda one: _integer(one.signal.percent),
+    "s": lambda one: [one.signal.state, one.signal.measurement, _epoch(one.signal.since)],
+    "m": lambda one: _mebibytes(one.memory.used) if one.memory else None,
+    "p": lambda one: _integer(one.power),
+    "e": lambda one: None if one.energy is None else int(one.energy / KILOJOULE),
+    "c": lambda one: _integer(one.temperature),
+    # A device that answers is as old as its frame: t says it.
+    "x": lambda one: [
+        one.state,
+        one.problem,
+        None if one.state == "ok" else _epoch(one.taken_at),
+    ],
+}
+
+
+def delta(previous: GpuSnapshot, current: GpuSnapshot) -> dict[str, Any] | None:
+    """From one settled snapshot to the next; ``None``: send a full frame instead."""
+    if (previous.facts, previous.missing, previous.simulated) != (
+        current.facts,
+        current.missing,
+        current.simulated,
+    ) or [_layout(one) for one in previous.accelerators] != [
+        _layout(one) for one in current.accelerators
+    ]:
+        return None
+    changes: dict[str, dict[str, Any]] = {}
+    for place, (old, new) in enumerate(
+        zip(previous.accelerators, current.accelerators, strict=True)
+    ):
+        if old == new:
+            continue
+        for field, value_of in _FIELDS.items():
+            value = value_of(new)
+            if value != value_of(old):
+                changes.setdefault(field, {})[str(place)] = value
+        _add_holders(changes, str(place), old.holders, new.holders)
+    return {"t": _epoch(current.taken_at) or 0, "a": changes}
+
+
+def _add_holders(
+    changes: dict[str, dict[str, Any]],
+    place: str,
+    old: tuple[Holder, ...],
+    new: tuple[Holder, ...],
+) -> None:
+    if old == new:
+        return
+    if [_who(one) for one in old] != [_who(one) for one in new]:
+        changes.setdefault("h", {})[place] = [
+            one.model_dump(mode="json", exclude_none=True) for one in new
+        ]
+        return
+    changes.setdefault("k", {})[place] = {
+        str(at): None if after.memory is None else _mebibytes(after.memory)
+        for at, (before, after) in enumerate(zip(old, new, strict=True))
+        if before.memory != after.memory
+    }
+
+
+def _who(one: Holder) -> Holder:
+    return one.model_copy(update={"memory": None})
+
+
+def apply(full: GpuSnapshot, change: Mapping[str, Any]) -> GpuSnapshot:
+    """The snapshot after ``change``: what a client has to do, as the reference for it."""
+    taken_at = _moment(change["t"]) if full.taken_at or change["t"] else None
+    by_place: dict[int, dict[str, Any]] = {}
+    for field, values in change["a"].items():
+        for place, value in values.items():
+            by_place.setdefault(int(place), {})[field] = value
+    accelerators = tuple(
+        _apply_one(one, by_place.get(place, {}), taken_at)
+        for place, one in enumerate(full.accelerators)
+    )
+    return full.model_copy(update={"accelerators": accelerators, "taken_at": taken_at})
+
+
+def _apply_one(
+    one: Accelerator, fields: Mapping[str, Any], taken_at: datetime | None
+) -> Accelerator:
+    update: dict[str, Any] = {}
+    for field, name, unit in (
+        ("p", "power", 1.0),
+        ("e", "energy", KILOJOULE),
+        ("c", "temperature", 1.0),
+    ):
+        if field in fields:
+            update[name] = None if fields[field] is None else fields[field] * unit
+    if "m" in fields and one.memory:
+        update["memory"] = Memory(total=one.memory.total, used=fields["m"] * MIB)
+    if "u" in fields or "s" in fields:
+        update["signal"] = _apply_signal(one.signal, fields)
+    if "x" in fields:
+        update["state"], update["problem"], stopped = fields["x"]
+        update["taken_at"] = _moment(stopped)
+    if update.get("state", one.state) == "ok":
+        update["taken_at"] = taken_at
+    if "h" in fields:
+        update["holders"] = tuple(Holder.model_validate(row) for row in fields["h"])
+    elif "k" in fields:
+        update["holders"] = tuple(
+            holder.model_copy(update={"memory": _bytes(fields["k"][str(at)])})
+            if str(at) in fields["k"]
+            else holder
+            for at, holder in enumerate(one.holders)
+        )
+    return one.model_copy(update=update)
+
+
+def _apply_signal(signal: Signal, fields: Mapping[str, Any]) -> Signal:
+    update: dict[str, Any] = {}
+    if "u" in fields:
+        update["percent"] = None if fields["u"] is None else float(fields["u"])
+    if "s" in fields:
+        update["state"], update["measurement"], since = fields["s"]
+        update["since"] = _moment(since)
+    return signal.model_copy(update=update)
+
+
+def _bytes(mebibytes: int | None) -> int | None:
+    return None if mebibytes is None else mebibytes * MIB
