@@ -12,7 +12,6 @@ The database is an index over these folders and can be rebuilt from them.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
@@ -76,7 +75,7 @@ class JobFolders:
     def attempts(self, job: str) -> list[int]:
         """The numbers of the attempts that have a folder, ascending."""
         try:
-            names = os.listdir(self.job(job) / "attempts")
+            names = [entry.name for entry in (self.job(job) / "attempts").iterdir()]
         except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(int(name) for name in names if _ATTEMPT.fullmatch(name))
@@ -84,7 +83,7 @@ class JobFolders:
     def all(self) -> list[str]:
         """The ids of all job folders, committed or not, in no order."""
         try:
-            return [name for name in os.listdir(self.jobs) if JOB_ID.fullmatch(name)]
+            return [entry.name for entry in self.jobs.iterdir() if JOB_ID.fullmatch(entry.name)]
         except FileNotFoundError:
             return []
 
@@ -142,6 +141,7 @@ class JobFolders:
     def remove(self, job: str) -> None:
         """Remove the job's folder; nobody sees a half of it. Harmless when it is gone."""
         folder = self.job(job)
+        self.staging.mkdir(mode=0o700, exist_ok=True)
         aside = self.staging / f"{job}.removed"
         try:
             folder.rename(aside)

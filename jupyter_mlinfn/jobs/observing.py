@@ -1,0 +1,106 @@
+"""Applying what a back-end says to the rows of a job, inside one transaction."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete
+
+from jupyter_mlinfn.jobs.backends.protocol import Observation
+from jupyter_mlinfn.jobs.rows import change, document, select_jobs, write_attempt
+from jupyter_mlinfn.jobs.tables import claims, jobs
+from jupyter_mlinfn.jobs.transitions import may_follow
+from jupyter_mlinfn.model.jobs import ACTIVE, ENDED
+
+
+def row_of(connection: Connection, job: str) -> Row[Any] | None:
+    """The job's row, or ``None``."""
+    return connection.execute(select_jobs().where(jobs.c.id == job)).one_or_none()
+
+
+def changes(row: Row[Any], seen: Observation) -> dict[str, Any]:
+    """The columns of ``row`` that ``seen`` changes; empty when it says nothing new."""
+    if row.state in ENDED:
+        return {}
+    if seen.unknown_since is not None:
+        # the first moment of silence counts
+        values = {"unknown_since": row.unknown_since or seen.unknown_since}
+    elif follows(row, seen):
+        values = {"unknown_since": None, **_followed(row, _numbered(seen))}
+    else:
+        values = {"unknown_since": None, "backend_id": seen.backend_id or row.backend_id}
+    return {name: value for name, value in values.items() if getattr(row, name) != value}
+
+
+def follows(row: Row[Any], seen: Observation) -> bool:
+    """Whether ``seen`` says what has become of the job, rather than nothing or old news."""
+    return seen.unknown_since is None and may_follow(row.state, row.attempts, _numbered(seen))
+
+
+def apply(connection: Connection, job: str, seen: Observation) -> bool:
+    """Apply one observation; whether anything changed."""
+    row = row_of(connection, job)
+    values = {} if row is None else changes(row, seen)
+    if row is None or not values:
+        return False
+    change(connection, job, **values)
+    if follows(row, seen):
+        seen = _numbered(seen)
+        if seen.attempt:
+            _apply_to_attempt(connection, job, seen)
+        if _over(seen):
+            release(connection, job)
+    return True
+
+
+def release(connection: Connection, job: str) -> None:
+    """Give the job's slot back (its accelerators with it)."""
+    connection.execute(delete(claims).where(claims.c.job == job))
+
+
+def _numbered(seen: Observation) -> Observation:
+    # a back-end that does not count attempts means the first
+    if seen.state in ACTIVE and seen.attempt == 0:
+        return seen.model_copy(update={"attempt": 1})
+    return seen
+
+
+def _over(seen: Observation) -> bool:
+    return seen.state in ENDED or seen.state == "evicted"
+
+
+def _followed(row: Row[Any], seen: Observation) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "state": seen.state,
+        "attempts": seen.attempt,
+        "reason": document(seen.reason),
+    }
+    if seen.attempt > row.attempts:
+        values |= {"started_at": None, "progress": None}
+    told = {
+        "started_at": seen.started_at,
+        "output": seen.output,
+        "backend_id": seen.backend_id,
+        "usage": document(seen.usage),
+        "progress": document(seen.progress),
+    }
+    values |= {name: value for name, value in told.items() if value is not None}
+    if seen.state in ENDED:
+        values |= {"ended_at": seen.ended_at or datetime.now(UTC), "cancelling": False}
+    return values
+
+
+def _apply_to_attempt(connection: Connection, job: str, seen: Observation) -> None:
+    told = {
+        "host": seen.host,
+        "accelerators": list(seen.accelerators) or None,
+        "started_at": seen.started_at,
+        "exit_code": seen.exit_code,
+        "usage": document(seen.usage),
+    }
+    values = {name: value for name, value in told.items() if value is not None}
+    values |= {"state": seen.state, "reason": document(seen.reason)}
+    if _over(seen):
+        values["ended_at"] = seen.ended_at or datetime.now(UTC)
+    write_attempt(connection, job, seen.attempt, **values)

@@ -1,0 +1,375 @@
+"""The index of jobs: durable intents, states that only move forward, slots, pages.
+
+Import this late: it loads SQLAlchemy. Every method is short, synchronous and thread-safe, and
+several processes may use one index at the same time. All methods raise
+:class:`~jupyter_mlinfn.model.errors.Unavailable` when the database cannot be used for now.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, delete, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from jupyter_mlinfn.database.engine import Damaged, Database
+from jupyter_mlinfn.jobs import claims as slots
+from jupyter_mlinfn.jobs import observing, pages
+from jupyter_mlinfn.jobs.backends.protocol import Capacity, Claim, Observation
+from jupyter_mlinfn.jobs.folders import JobFolders
+from jupyter_mlinfn.jobs.rebuild import index_once
+from jupyter_mlinfn.jobs.rows import (
+    attempt_of,
+    change,
+    columns_of,
+    document,
+    next_revision,
+    record_of,
+    select_jobs,
+    write_attempt,
+)
+from jupyter_mlinfn.jobs.tables import SCHEMA, attempts, deleted, jobs
+from jupyter_mlinfn.model.accelerators import FreeAccelerator
+from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound
+from jupyter_mlinfn.model.jobs import (
+    ACTIVE,
+    ENDED,
+    WAITING,
+    Attempt,
+    JobCounts,
+    JobPage,
+    JobRecord,
+    JobRequest,
+    JobSpec,
+    JobState,
+    Reason,
+    Usage,
+)
+
+_PREFIX: Final = re.compile(r"[a-z2-7]{1,10}", re.ASCII)
+_REMEMBERED_DELETIONS: Final = 1000
+
+
+class JobStore:
+    """The index in the SQLite file ``database``.
+
+    With ``folders``, an index that is new, was lost or is damaged is rebuilt from them before
+    its first use. ``patience``: how long to wait for another writer, in seconds.
+    """
+
+    def __init__(
+        self, database: Path, folders: JobFolders | None = None, *, patience: float = 5.0
+    ) -> None:
+        self.database = Database(database, SCHEMA, patience=patience)
+        self._folders = folders
+        self._indexed = 0
+
+    def close(self) -> None:
+        """Close the connections; the next call opens them again."""
+        self.database.close()
+
+    def insert(self, spec: JobSpec, request: JobRequest, key: str | None = None) -> JobRecord:
+        """Commit the intent to run ``spec``; durable when this returns.
+
+        The same ``key`` or the same token again gives the job that is there already.
+        Raises :class:`Conflict` (``id-taken``) when another job has this id.
+        """
+        with self._write() as connection:
+            present = _same(connection, spec.token, key)
+            if present is None:
+                values = columns_of(spec, request)
+                revision = next_revision(connection)
+                try:
+                    connection.execute(jobs.insert().values(key=key, revision=revision, **values))
+                except IntegrityError as error:
+                    raise Conflict(f"There is a job {spec.id} already.", code="id-taken") from error
+                present = _row(connection, spec.id)
+            return record_of(present)
+
+    def by_key(self, key: str) -> JobRecord | None:
+        """The job submitted with this idempotency key."""
+        with self._read() as connection:
+            row = connection.execute(select_jobs().where(jobs.c.key == key)).one_or_none()
+            return None if row is None else record_of(row)
+
+    def get(self, job: str) -> JobRecord:
+        """The job with this id, or whose id alone begins so.
+
+        Raises :class:`NotFound`, and :class:`InputError` for a beginning that several share.
+        """
+        if not _PREFIX.fullmatch(job):
+            raise _no_job()
+        # ids are lower-case letters and digits, so "{" sorts after all of them
+        query = select_jobs().where(jobs.c.id >= job, jobs.c.id < job + "{").limit(4)
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            raise _no_job()
+        if len(rows) > 1:
+            some = ", ".join(row.id for row in rows[:3])
+            raise InputError(
+                f"Several jobs begin with {job}: {some}. Type more of the id.",
+                code="ambiguous-job",
+                field="job",
+            )
+        return record_of(rows[0])
+
+    def page(
+        self,
+        states: Sequence[JobState] = (),
+        search: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> JobPage:
+        """One page of jobs, newest first; see :func:`pages.page_of`."""
+        with self._read() as connection:
+            return pages.page_of(connection, states, search, limit, cursor)
+
+    def counts(self) -> JobCounts:
+        """The numbers above the list."""
+        with self._read() as connection:
+            return pages.count(connection)
+
+    def revision(self) -> int:
+        """The number of the newest change; cheap, and the same in all processes."""
+        with self._read() as connection:
+            return pages.revision_now(connection)
+
+    def changed_since(self, revision: int) -> tuple[int, list[JobRecord], list[str]]:
+        """The revision now, jobs changed and ids deleted since; see :func:`pages.changed_after`."""
+        with self._read() as connection:
+            return pages.changed_after(connection, revision)
+
+    def unfinished(self, backend: str) -> list[JobRecord]:
+        """All jobs of a back-end that have not ended, in queue order."""
+        return self._records(_of(backend, WAITING | ACTIVE))
+
+    def waiting(self, backend: str) -> list[JobRecord]:
+        """The jobs of a back-end that wait to start, in queue order."""
+        return self._records(_of(backend, WAITING))
+
+    def active(self, backend: str) -> list[JobRecord]:
+        """The jobs of a back-end that have started and not ended, in queue order."""
+        return self._records(_of(backend, ACTIVE))
+
+    def ended_before(self, limit: datetime, states: Sequence[JobState]) -> list[JobRecord]:
+        """The jobs that ended in one of ``states`` before ``limit``, oldest first."""
+        wanted = (jobs.c.state.in_(sorted(set(states) & ENDED)), jobs.c.ended_at < limit)
+        return self._records(select_jobs().where(*wanted).order_by(jobs.c.number))
+
+    def attempts(self, job: str) -> tuple[Attempt, ...]:
+        """All starts of a job, first one first."""
+        query = select(attempts).where(attempts.c.job == job).order_by(attempts.c.number)
+        with self._read() as connection:
+            return tuple(attempt_of(row) for row in connection.execute(query))
+
+    def observe(self, job: str, seen: Observation) -> JobRecord:
+        """Apply what a back-end says, only forward. Raises :class:`NotFound`."""
+        self.observe_all({job: seen})
+        return self._exactly(job)
+
+    def observe_all(self, seen: Mapping[str, Observation]) -> int:
+        """Apply many observations in one transaction; how many jobs changed.
+
+        Nothing is written, and no lock taken, when they say nothing new.
+        """
+        with self._read() as connection:
+            rows = {job: observing.row_of(connection, job) for job in seen}
+        news = [job for job, row in rows.items() if row and observing.changes(row, seen[job])]
+        if not news:
+            return 0
+        with self._write() as connection:
+            return sum(observing.apply(connection, job, seen[job]) for job in news)
+
+    def set_reason(self, job: str, reason: Reason | None) -> None:
+        """Say why a job that has not ended is in its state."""
+        with self._write() as connection:
+            row = _row(connection, job)
+            if row.state not in ENDED and row.reason != document(reason):
+                change(connection, job, reason=document(reason))
+
+    def accepted(self, job: str, backend_id: str) -> JobRecord:
+        """Record the id the back-end gave."""
+        with self._write() as connection:
+            if _row(connection, job).backend_id != backend_id:
+                change(connection, job, backend_id=backend_id)
+            return record_of(_row(connection, job))
+
+    def mark_cancelling(self, job: str) -> JobRecord:
+        """Note that a job which has not ended shall end; it takes no slot any more."""
+        with self._write() as connection:
+            row = _row(connection, job)
+            if row.state not in ENDED and not row.cancelling:
+                change(connection, job, cancelling=True)
+            return record_of(_row(connection, job))
+
+    def cancel_if_waiting(self, job: str, reason: Reason) -> bool:
+        """Cancel a job that waits, at once; false when it does not wait (it may have started)."""
+        with self._write() as connection:
+            row = _row(connection, job)
+            if row.state not in WAITING:
+                return False
+            now = datetime.now(UTC)
+            change(
+                connection,
+                job,
+                state="cancelled",
+                reason=document(reason),
+                ended_at=now,
+                cancelling=False,
+                unknown_since=None,
+            )
+            observing.release(connection, job)
+            return True
+
+    def claim(
+        self,
+        machine: str,
+        capacity: Capacity,
+        free: Sequence[FreeAccelerator],
+        *,
+        backend: str = "local",
+    ) -> Claim | None:
+        """Give the next waiting job that fits its slot on ``machine`` and a new attempt.
+
+        One transaction that holds the write lock from its start: claimers in any number of
+        processes never give away more than ``capacity``, nor one accelerator twice.
+        """
+        with self._write() as connection:
+            return slots.claim_next(connection, backend, machine, capacity, free)
+
+    def claims(self, machine: str) -> list[Claim]:
+        """The slots held on ``machine``, in queue order."""
+        with self._read() as connection:
+            return slots.held_on(connection, machine)
+
+    def requeue(
+        self, job: str, attempt: int, reason: Reason | None, *, state: JobState = "queued"
+    ) -> bool:
+        """Let a started job wait again: ``attempt`` is over. Its slot is free, its place kept.
+
+        ``state`` is ``queued``, or ``evicted`` when user code had run. False when the job has
+        ended or is at another attempt already.
+        """
+        with self._write() as connection:
+            row = _row(connection, job)
+            if row.state not in ACTIVE or row.attempts != attempt:
+                return False
+            told = {"state": "evicted", "reason": document(reason), "ended_at": datetime.now(UTC)}
+            write_attempt(connection, job, attempt, **told)
+            observing.release(connection, job)
+            change(
+                connection, job, state=state, reason=document(reason),
+                started_at=None, progress=None, unknown_since=None,
+            )  # fmt: skip
+            return True
+
+    def delete(self, job: str) -> None:
+        """Forget an ended job. Raises :class:`Conflict` while it has not ended."""
+        with self._write() as connection:
+            row = _row(connection, job)
+            if row.state not in ENDED:
+                raise Conflict(
+                    f"The job {row.name} has not ended yet. Cancel it first.",
+                    code="job-active",
+                    field="job",
+                )
+            connection.execute(delete(jobs).where(jobs.c.id == job))
+            self._note_deleted(connection, job)
+
+    def last_request(self, source: str) -> JobRequest | None:
+        """The newest request for this notebook (without a cell's text)."""
+        query = select(jobs.c.request).where(jobs.c.source == source, jobs.c.kind != "cell")
+        found = self._newest(query)
+        return None if found is None else JobRequest.model_validate(found)
+
+    def last_usage(self, source: str) -> Usage | None:
+        """What the newest job of this notebook that succeeded has used."""
+        done = (jobs.c.source == source, jobs.c.state == "succeeded", jobs.c.usage.is_not(None))
+        found = self._newest(select(jobs.c.usage).where(*done))
+        return None if found is None else Usage.model_validate(found)
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Those of ``ids`` that are in the index."""
+        with self._read() as connection:
+            present = set(connection.execute(select(jobs.c.id)).scalars())
+        return present & set(ids)
+
+    def _newest(self, query: Select[Any]) -> Any:
+        with self._read() as connection:
+            return connection.execute(query.order_by(jobs.c.number.desc()).limit(1)).scalar()
+
+    def _records(self, query: Select[Any]) -> list[JobRecord]:
+        with self._read() as connection:
+            return [record_of(row) for row in connection.execute(query)]
+
+    def _exactly(self, job: str) -> JobRecord:
+        with self._read() as connection:
+            return record_of(_row(connection, job))
+
+    def _note_deleted(self, connection: Connection, job: str) -> None:
+        revision = next_revision(connection)
+        connection.execute(
+            deleted.insert().prefix_with("OR REPLACE").values(id=job, revision=revision)
+        )
+        old = deleted.c.revision <= revision - _REMEMBERED_DELETIONS
+        connection.execute(delete(deleted).where(old))
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        self._index()
+        with self.database.write() as connection:
+            yield connection
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        self._index()
+        with self.database.read() as connection:
+            yield connection
+
+    def _index(self) -> None:
+        """Have the index complete before it is used: new and damaged ones are rebuilt."""
+        if self._folders is None:
+            return
+        try:
+            generation = self.database.open()
+            if generation == self._indexed:
+                return
+            index_once(self.database, self._folders)
+        except Damaged:
+            self.database.set_aside()
+            generation = self.database.open()
+            index_once(self.database, self._folders)
+        self._indexed = generation
+
+
+def _of(backend: str, states: Iterable[JobState]) -> Select[Any]:
+    wanted = (jobs.c.state.in_(sorted(states)), jobs.c.backend == backend)
+    return select_jobs().where(*wanted).order_by(jobs.c.number)
+
+
+def _row(connection: Connection, job: str) -> Row[Any]:
+    row = observing.row_of(connection, job)
+    if row is None:
+        raise _no_job()
+    return row
+
+
+def _same(connection: Connection, token: str, key: str | None) -> Row[Any] | None:
+    same = jobs.c.token == token
+    if key is not None:
+        same = or_(same, jobs.c.key == key)
+    return connection.execute(select_jobs().where(same).limit(1)).one_or_none()
+
+
+def _no_job() -> NotFound:
+    return NotFound(
+        "There is no such job. Look at the list of jobs for the right id.",
+        code="job-not-found",
+        field="job",
+    )
