@@ -1,0 +1,1 @@
+"""The ``mlinfn`` program: verbs that call the workbench and say what came of it."""

@@ -1,0 +1,42 @@
+"""Opening the workbench for one run of the program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlinfn.model.errors import InputError, MlinfnError, Unavailable
+
+if TYPE_CHECKING:
+    from jupyter_mlinfn.workbench import Workbench
+
+
+def open_bench(data_dir: str | None = None) -> Workbench:
+    """The workbench with the person's settings and its data folder in place.
+
+    Raises :class:`InputError` when a configuration file cannot be used, and
+    :class:`Unavailable` when the data folder cannot be made.
+    """
+    from jupyter_mlinfn.workbench import Workbench
+
+    try:
+        bench = Workbench()
+    except MlinfnError:
+        raise
+    except Exception as error:  # a configuration file is a program: it can raise anything
+        raise InputError(
+            f"Your configuration cannot be read: {error or type(error).__name__}",
+            code="bad-configuration",
+            hint="Look at jupyter_mlinfn_config.py; 'jupyter --paths' lists where it may lie.",
+        ) from error
+    if data_dir is not None:
+        bench.settings.data_dir = str(Path(data_dir).absolute())
+    try:
+        bench.data_dir.stat()
+    except OSError as error:
+        raise Unavailable(
+            f"The data folder {bench.settings.data_dir} cannot be used: {error.strerror}.",
+            code="data-folder",
+            hint="Free some space, or set c.Mlinfn.data_dir to another folder.",
+        ) from error
+    return bench

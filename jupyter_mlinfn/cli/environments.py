@@ -1,0 +1,94 @@
+"""``mlinfn env list`` and ``mlinfn env show``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from jupyter_mlinfn.cli.options import json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from jupyter_mlinfn.model.environments import Environment, EnvironmentRef, Package
+
+
+@click.command("list")
+@json_option
+def list_environments(as_json: bool) -> None:
+    """The environments found on this machine, with the kernels jobs can use.
+
+    Sizes and file counts are those last measured; an open Environments panel measures them.
+    """
+    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.terminal import answer, emit, show
+
+    found = open_bench().catalogue.list()
+    if as_json:
+        emit(found)
+    elif found.environments:
+        show(environments_table(found.environments))
+    else:
+        answer("No environment was found. Install a kernel: pip install ipykernel")
+
+
+def environments_table(environments: Sequence[Environment]) -> Table:
+    """One row an environment."""
+    from jupyter_mlinfn.cli.terminal import inert, table
+    from jupyter_mlinfn.model.quantities import show_memory
+
+    made = table(
+        ("KERNEL", "NAME", "LANGUAGE", "PACKAGES", "SIZE", "FILES", "WHERE"),
+        right=("PACKAGES", "SIZE", "FILES"),
+    )
+    for item in environments:
+        language = f"python {item.python}" if item.python else item.language
+        made.add_row(
+            inert(", ".join(item.kernels) or "–"),
+            inert(item.name),
+            inert(language),
+            str(item.packages) if item.packages is not None else "–",
+            show_memory(item.size) if item.size is not None else "–",
+            str(item.files) if item.files is not None else "–",
+            inert(item.problem or item.prefix or item.source),
+        )
+    return made
+
+
+@click.command("show")
+@click.argument("name")
+@json_option
+def show_environment(name: str, as_json: bool) -> None:
+    """What kernel NAME would give a job: its program, digest and packages."""
+    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.terminal import emit
+
+    environments = open_bench().environments
+    ref = environments.resolve(name)
+    packages = environments.packages(ref)
+    if as_json:
+        listed = [package.model_dump(mode="json") for package in packages]
+        emit({**ref.model_dump(mode="json"), "packages": listed})
+    else:
+        show_reference(ref, packages)
+
+
+def show_reference(ref: EnvironmentRef, packages: Sequence[Package]) -> None:
+    """The facts of an environment, then its packages."""
+    from jupyter_mlinfn.cli.terminal import answer, inert, show, table
+
+    answer(f"Kernel    {inert(ref.name)} ({inert(ref.kernel.display_name)})")
+    answer(f"Language  {inert(ref.kernel.language)}")
+    answer(f"Program   {inert(ref.kernel.argv[0]) if ref.kernel.argv else '–'}")
+    answer(f"Prefix    {inert(ref.prefix or '–')}")
+    kind = "locked" if ref.locked else "inventoried, not locked"
+    answer(f"Digest    {ref.digest} ({kind})" if ref.digest else "Digest    none: not Python")
+    if packages:
+        answer("")
+        rows = table(("PACKAGE", "VERSION", "FROM"))
+        for package in packages:
+            rows.add_row(inert(package.name), inert(package.version), package.source)
+        show(rows)

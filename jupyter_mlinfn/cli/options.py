@@ -1,0 +1,98 @@
+"""Options that several verbs take, and quantities as people type them.
+
+Quantities are judged by the one parser of the house, ``model.quantities``, imported when a value
+is there to be judged. Its :class:`InputError` ends the program with exit code 2. click's own
+integers would accept ``１`` and ``1_000``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def memory(text: str) -> int:
+    """Bytes of ``8GiB`` or ``512M``."""
+    from jupyter_mlinfn.model.quantities import parse_memory
+
+    return parse_memory(text)
+
+
+def duration(text: str) -> int:
+    """Seconds of ``8h``, ``90min`` or ``01:30:00``."""
+    from jupyter_mlinfn.model.quantities import parse_duration
+
+    return parse_duration(text)
+
+
+def count(field: str, least: int, most: int) -> Callable[[str], int]:
+    """A parser of whole numbers from ``least`` to ``most``; ``field`` names the input."""
+
+    def number(text: str) -> int:
+        from jupyter_mlinfn.model.quantities import parse_count
+
+        return parse_count(str(text), field=field, least=least, most=most)
+
+    return number
+
+
+def json_option(function: F) -> F:
+    """``--json``: the answer as one JSON document."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
+        function
+    )
+
+
+def parameter_option(function: F) -> F:
+    """``-p NAME=VALUE``, repeatable."""
+    return click.option(
+        "-p",
+        "--parameter",
+        "parameters",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Give a parameter of the notebook a value. Repeat for more.",
+    )(function)
+
+
+def resource_options(function: F) -> F:
+    """``--cpus``, ``--memory``, ``--gpus``, ``--time``; ``None`` where not given."""
+    cpus = count("cpus", 1, 4096)
+    gpus = count("gpus", 0, 64)
+    for decorate in (
+        click.option("--time", metavar="TIME", type=duration, help="Longest run, such as 8h."),
+        click.option("--gpus", metavar="N", type=gpus, help="Number of GPUs or MIG slices."),
+        click.option("--memory", metavar="SIZE", type=memory, help="Memory, such as 8GiB."),
+        click.option("--cpus", metavar="N", type=cpus, help="Number of CPUs."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def read_parameters(given: tuple[str, ...]) -> dict[str, str]:
+    """``NAME=VALUE`` texts by name. Raises :class:`InputError` with all problems at once."""
+    from jupyter_mlinfn.model.errors import InputError, Problem
+    from jupyter_mlinfn.model.jobs import PARAMETER_NAME
+
+    found: dict[str, str] = {}
+    problems: list[Problem] = []
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            wrong = f"'{text[:80]}' is no parameter. Write -p NAME=VALUE."
+        elif not PARAMETER_NAME.fullmatch(name):
+            wrong = f"'{name[:80]}' cannot be a parameter's name: use letters, digits and _."
+        elif name in found:
+            wrong = f"The parameter '{name}' is given twice. Give it once."
+        else:
+            found[name] = value
+            continue
+        problems.append(Problem(code="bad-parameter", text=wrong, field="parameters"))
+    if problems:
+        text = problems[0].text if len(problems) == 1 else "Some parameters cannot be used."
+        raise InputError(text, code="bad-parameter", problems=problems)
+    return found

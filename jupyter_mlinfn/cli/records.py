@@ -1,0 +1,184 @@
+"""Jobs in words and tables: states, progress, times and reasons as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from jupyter_mlinfn.cli.terminal import inert, table
+from jupyter_mlinfn.model.jobs import ENDED
+from jupyter_mlinfn.model.quantities import show_duration, show_memory
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from jupyter_mlinfn.model.jobs import JobDetails, JobRecord, Resources
+
+MARKS = {
+    "queued": ("◌", "cyan"),
+    "starting": ("◔", "cyan"),
+    "running": ("●", "green"),
+    "evicted": ("◐", "yellow"),
+    "succeeded": ("✓", "green"),
+    "failed": ("✕", "red"),
+    "cancelled": ("–", "dim"),
+}
+NAME_WIDTH = 32
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """``3 min ago``; the date when it is more than a week."""
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    if seconds < 1:
+        return "just now"
+    if seconds > 7 * 86400:
+        return f"{moment.astimezone():%Y-%m-%d}"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds)} s ago"
+
+
+def clock(moment: datetime | None) -> str:
+    """Local date and time with its zone; ``–`` for none."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}" if moment else "–"
+
+
+def took(record: JobRecord) -> str:
+    """How long it has run, or ran."""
+    if record.started_at is None:
+        return "–"
+    end = record.ended_at or datetime.now(UTC)
+    return show_duration(max(0.0, (end - record.started_at).total_seconds()))
+
+
+def state_words(record: JobRecord) -> str:
+    """``running``, ``cancelling``, ``running, unknown since 14:02``."""
+    state: str = record.state
+    if record.cancelling and record.state not in ENDED:
+        state = "cancelling"
+    if record.unknown_since:
+        state += f", unknown since {record.unknown_since.astimezone():%H:%M}"
+    return state
+
+
+def state_text(record: JobRecord) -> Text:
+    """The state with its mark and colour; the word says all that the colour says."""
+    from rich.text import Text
+
+    mark, colour = MARKS[record.state]
+    if record.unknown_since:
+        mark, colour = "?", "yellow"
+    return Text(f"{mark} {state_words(record)}", style=colour)
+
+
+def what_happens(record: JobRecord) -> str:
+    """Progress while it runs, the reason where there is one."""
+    if record.reason:
+        return inert(record.reason.text)
+    progress = record.progress
+    if progress is None or record.state in ENDED:
+        return ""
+    words = []
+    if progress.cells_total:
+        cell = min(progress.cells_done + 1, progress.cells_total)
+        words.append(f"cell {cell}/{progress.cells_total}")
+    if progress.values:
+        words.append(", ".join(f"{name}={value}" for name, value in progress.values.items()))
+    elif progress.last_line:
+        words.append(progress.last_line)
+    return inert(" · ".join(words))
+
+
+def progress_text(record: JobRecord) -> str:
+    """One line for somebody who waits: name, state, time, progress."""
+    words = [inert(record.name), state_words(record)]
+    if record.started_at:
+        words.append(took(record))
+    if happening := what_happens(record):
+        words.append(happening)
+    return " · ".join(words)
+
+
+def shortened(text: str, width: int) -> str:
+    """``text`` in at most ``width`` characters; the end counts more than the beginning."""
+    return text if len(text) <= width else "…" + text[1 - width :]
+
+
+def jobs_table(records: Sequence[JobRecord]) -> Table:
+    """One row a job."""
+    made = table(("JOB", "NAME", "STATE", "WHERE", "SUBMITTED", "TOOK", "NOW"), right=("TOOK",))
+    for record in records:
+        where = f"{record.backend}/{record.queue}" if record.queue else record.backend
+        made.add_row(
+            record.id,
+            shortened(inert(record.name), NAME_WIDTH),
+            state_text(record),
+            inert(where),
+            ago(record.submitted_at),
+            took(record),
+            what_happens(record),
+        )
+    return made
+
+
+def resources_words(resources: Resources) -> str:
+    """``2 CPUs, 8.0 GiB, 1 GPU, at most 8 h``."""
+    words = [
+        f"{resources.cpus} CPU{'s' * (resources.cpus > 1)}",
+        show_memory(resources.memory),
+    ]
+    if resources.gpus:
+        words.append(f"{resources.gpus} GPU{'s' * (resources.gpus > 1)}")
+    return f"{', '.join(words)}, at most {show_duration(resources.time)}"
+
+
+def detail_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
+    """All that people want to know of one job, in the order they ask."""
+    record, spec = details.job, details.spec
+    yield "Job", f"{record.id}  {record.name}"
+    yield "State", state_words(record)
+    if happening := what_happens(record):
+        yield ("Reason" if record.reason else "Now"), happening
+    yield "Source", record.source
+    if record.parameters:
+        yield "Parameters", ", ".join(f"{k}={v!r}" for k, v in record.parameters.items())
+    locked = "locked" if spec.environment.locked else "inventoried, not locked"
+    digest = f"  {record.environment.digest} ({locked})" if record.environment.digest else ""
+    yield "Environment", f"{record.environment.name}{digest}"
+    yield "Asked for", resources_words(record.resources)
+    if used := used_words(record):
+        yield "Used", used
+    yield "Where", f"{record.backend}" + (f"  {record.backend_id}" if record.backend_id else "")
+    yield "Submitted", clock(record.submitted_at)
+    yield "Started", clock(record.started_at)
+    yield "Ended", clock(record.ended_at)
+    yield "Took", took(record)
+    yield from attempt_rows(details)
+    yield "Captured", f"{len(spec.files)} files: {', '.join(file.path for file in spec.files[:8])}"
+    yield "Output", record.output or f"{record.output_folder} (when it ends)"
+    if details.values:
+        yield "Recorded", ", ".join(f"{k}={v}" for k, v in details.values[-1].items())
+    if record.rerun_of:
+        yield "Again of", record.rerun_of
+
+
+def attempt_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
+    """One row an attempt, when there was more than one."""
+    if len(details.attempts) < 2:
+        return
+    for attempt in details.attempts:
+        why = f": {attempt.reason.text}" if attempt.reason else ""
+        yield f"Attempt {attempt.number}", f"{attempt.state}{why}"
+
+
+def used_words(record: JobRecord) -> str:
+    """Peak memory and CPU time, as far as they are known."""
+    words = []
+    if record.usage.peak_memory is not None:
+        words.append(f"{show_memory(record.usage.peak_memory)} memory at most")
+    if record.usage.cpu_seconds is not None:
+        words.append(f"{show_duration(record.usage.cpu_seconds)} of CPU time")
+    return ", ".join(words)

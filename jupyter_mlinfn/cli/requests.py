@@ -1,0 +1,43 @@
+"""From what click read to the models of the house, and from their problems to exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from jupyter_mlinfn.model.errors import InputError, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_EXIT_CODES = {
+    "environment-missing": 3,
+    "backend-missing": 3,
+    "part-missing": 3,
+    "unavailable": 3,
+    "refused": 4,
+    "environment-mismatch": 4,
+}
+
+
+def validated(model: type[Model], **values: Any) -> Model:
+    """``model(**values)``; raises :class:`InputError` naming every field that cannot be used."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        problems = [
+            Problem(
+                code="bad-input",
+                field=".".join(str(part) for part in found["loc"]),
+                text=f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}.",
+            )
+            for found in error.errors(include_input=False, include_url=False)
+        ]
+        text = problems[0].text if len(problems) == 1 else "Some of what was given cannot be used."
+        raise InputError(text, problems=problems) from error
+
+
+def exit_code_of(problems: Sequence[Problem]) -> int:
+    """The exit code submitting would have: the gravest of its problems, 2 for plain input."""
+    return max((_EXIT_CODES.get(problem.code, 2) for problem in problems), default=2)

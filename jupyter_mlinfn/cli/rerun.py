@@ -1,0 +1,72 @@
+"""``mlinfn job rerun``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jupyter_mlinfn.cli.options import (
+    json_option,
+    parameter_option,
+    read_parameters,
+    resource_options,
+)
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from jupyter_mlinfn.model.jobs import RerunRequest
+    from jupyter_mlinfn.workbench import Workbench
+
+
+@click.command()
+@click.argument("job")
+@parameter_option
+@click.option("--env", "environment", metavar="NAME", help="Another kernel to run in.")
+@resource_options
+@click.option("--wait", is_flag=True, help="Wait for the end; exit code 1 when the job fails.")
+@json_option
+def rerun(job: str, as_json: bool, wait: bool, **options: Any) -> int:
+    """Run a job again. What is not given stays as it was; its notebook is read again."""
+    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.terminal import answer, emit, inert, say
+
+    bench = open_bench()
+    old = bench.store.get(job)
+    new = bench.submission.rerun(old.id, changes(bench, old.id, options))
+    say(f"Submitted {inert(new.name)} again as job {new.id}.")
+    if wait:
+        from jupyter_mlinfn.cli.waiting import wait_and_tell
+
+        return wait_and_tell(bench, new, as_json=as_json)
+    if as_json:
+        emit(new)
+    else:
+        answer(f"Follow it: mlinfn job log -f {new.id}")
+    return 0
+
+
+def changes(bench: Workbench, job: str, options: dict[str, Any]) -> RerunRequest:
+    """What differs from the recorded request; one changed number keeps the others."""
+    from jupyter_mlinfn.cli.requests import validated
+    from jupyter_mlinfn.model.jobs import RerunRequest
+
+    before = bench.folders.read_request(job)
+    given = {key: options[key] for key in ("cpus", "memory", "gpus", "time")}
+    asked = {key: value for key, value in given.items() if value is not None}
+    return validated(
+        RerunRequest,
+        parameters=changed_parameters(bench, job, read_parameters(options["parameters"])),
+        environment=options["environment"],
+        resources={**before.resources.model_dump(), **asked} if asked else None,
+    )
+
+
+def changed_parameters(
+    bench: Workbench, job: str, raw: dict[str, str]
+) -> dict[str, JsonValue] | None:
+    """The recorded values with the typed ones over them, in the types of the recorded notebook."""
+    if not raw:
+        return None
+    return {**bench.folders.read_spec(job).parameters, **raw}

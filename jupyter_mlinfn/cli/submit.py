@@ -1,0 +1,185 @@
+"""``mlinfn submit``: a notebook, a script or one cell becomes a job."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jupyter_mlinfn.cli.options import (
+    json_option,
+    parameter_option,
+    read_parameters,
+    resource_options,
+)
+
+if TYPE_CHECKING:
+    from jupyter_mlinfn.cli.server import Saved
+    from jupyter_mlinfn.model.jobs import Draft, JobRecord, JobRequest
+    from jupyter_mlinfn.workbench import Workbench
+
+LARGEST_CELL = 10_000_000
+
+
+@click.command()
+@click.argument("source", metavar="NOTEBOOK|SCRIPT.py", required=False)
+@parameter_option
+@click.option("--env", "environment", metavar="NAME", help="Kernel to run in; else its own.")
+@resource_options
+@click.option("--name", metavar="TEXT", help="Name of the job; else the file's name.")
+@click.option("--backend", metavar="NAME", default="local", show_default=True)
+@click.option("--input", "inputs", metavar="PATH", multiple=True, help="A file it reads. Repeat.")
+@click.option("--output", "outputs", metavar="GLOB", multiple=True, help="Files to keep. Repeat.")
+@click.option("--evictable", is_flag=True, help="It may be stopped and started again.")
+@click.option("--try-first", is_flag=True, help="Run for at most five minutes, as a test.")
+@click.option(
+    "--create-parameters-cell",
+    is_flag=True,
+    help="Put parameters into a new first cell when the notebook has none for them.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would happen, or all that is wrong.")
+@click.option("--wait", is_flag=True, help="Wait for the end; exit code 1 when the job fails.")
+@click.option("--nested", is_flag=True, help="Submit also from inside a job.")
+@click.option("--from-kernel", metavar="ID", hidden=True)
+@click.option("--cell", metavar="-", hidden=True)
+@json_option
+def submit(source: str | None, as_json: bool, **options: Any) -> int:
+    """Run a notebook or a script as a job.
+
+    \b
+    mlinfn submit train.ipynb -p lr=0.01 -p epochs=20
+    mlinfn submit train.ipynb --gpus 1 --memory 8GiB --time 8h --wait
+    """
+    if (outer := os.environ.get("MLINFN_JOB")) and not options["nested"]:
+        return skipped(outer, as_json=as_json)
+    saved = find_source(source, options["from_kernel"])
+    request = build_request(saved.path, options)
+    from jupyter_mlinfn.cli.bench import open_bench
+
+    bench = open_bench()
+    if options["dry_run"]:
+        return dry_run(bench, request, saved, as_json=as_json)
+    record = bench.submission.submit(request)
+    return submitted(bench, record, saved, wait=options["wait"], as_json=as_json)
+
+
+def skipped(outer: str, *, as_json: bool) -> int:
+    """A job's own notebook does not submit itself again: say so, and that this is right."""
+    from jupyter_mlinfn.cli.terminal import emit, say
+
+    text = f"Skipped inside a job ({outer}). Add --nested to submit from inside a job."
+    if as_json:
+        emit({"skipped": True, "reason": {"code": "inside-a-job", "text": text}})
+    say(text)
+    return 0
+
+
+def find_source(source: str | None, kernel: str | None) -> Saved:
+    """The file to submit, saved first where it is open in JupyterLab."""
+    from jupyter_mlinfn.cli.server import notebook_of, save_notebook
+
+    if source is not None:
+        return save_notebook(Path(source))
+    if kernel is not None:
+        return notebook_of(kernel)
+    raise click.UsageError("Say which notebook or script: mlinfn submit NOTEBOOK.ipynb")
+
+
+def build_request(path: Path, options: dict[str, Any]) -> JobRequest:
+    """What is asked for, from the options. Raises :class:`InputError`, all problems at once."""
+    from jupyter_mlinfn.cli.requests import validated
+    from jupyter_mlinfn.model.jobs import JobRequest
+
+    taken = ("name", "environment", "backend", "evictable", "try_first", "create_parameters_cell")
+    resources = {key: options[key] for key in ("cpus", "memory", "gpus", "time")}
+    return validated(
+        JobRequest,
+        source=str(path),
+        raw_parameters=read_parameters(options["parameters"]),
+        resources={key: value for key, value in resources.items() if value is not None},
+        inputs=tuple(str(Path(name).absolute()) for name in options["inputs"]),
+        outputs=options["outputs"],
+        cell=read_cell(options["cell"]),
+        **{key: options[key] for key in taken},
+    )
+
+
+def read_cell(where: str | None) -> str | None:
+    """The source of a ``%%mlinfn submit`` cell, from standard input."""
+    if where is None:
+        return None
+    if where != "-":
+        raise click.UsageError("--cell reads standard input: write --cell -")
+    return sys.stdin.read(LARGEST_CELL + 1)
+
+
+def dry_run(bench: Workbench, request: JobRequest, saved: Saved, *, as_json: bool) -> int:
+    """Say what would happen, or all that prevents it; nothing is submitted."""
+    from jupyter_mlinfn.cli.requests import exit_code_of
+    from jupyter_mlinfn.cli.terminal import emit
+
+    draft = bench.submission.draft(request)
+    if as_json:
+        emit(draft)
+    else:
+        show_draft(draft, saved)
+    return 0 if draft.ok else exit_code_of(draft.problems)
+
+
+def show_draft(draft: Draft, saved: Saved) -> None:
+    """A draft in words."""
+    from jupyter_mlinfn.cli.terminal import answer, inert
+
+    for problem in draft.problems:
+        answer(inert(problem.text))
+        if problem.hint:
+            answer(f"  {inert(problem.hint)}")
+    if not draft.ok:
+        answer("It would not be submitted.")
+        return
+    answer(saved.sentence())
+    for note in draft.notes:
+        answer(inert(note))
+    if draft.accepted:
+        answer(f"Parameters: {inert(', '.join(f'{k}={v!r}' for k, v in draft.accepted.items()))}")
+    if draft.environment:
+        answer(f"Environment: {inert(draft.environment.name)}")
+    if draft.modules:
+        answer(f"Goes with it: {inert(', '.join(draft.modules))}")
+    if draft.output_folder:
+        answer(f"Output: {inert(draft.output_folder)}")
+    if draft.forecast:
+        answer(inert(draft.forecast.text))
+    answer("Nothing was submitted.")
+
+
+def submitted(
+    bench: Workbench, record: JobRecord, saved: Saved, *, wait: bool, as_json: bool
+) -> int:
+    """Tell of the new job, and wait for its end when asked to."""
+    from jupyter_mlinfn.cli.terminal import emit, inert, say
+
+    say(saved.sentence())
+    say(f"Submitted {inert(record.name)} as job {record.id}.")
+    if wait:
+        from jupyter_mlinfn.cli.waiting import wait_and_tell
+
+        return wait_and_tell(bench, record, as_json=as_json)
+    if as_json:
+        emit(record)
+    else:
+        tell_next(bench, record)
+    return 0
+
+
+def tell_next(bench: Workbench, record: JobRecord) -> None:
+    """Where the output will be, and what to type next."""
+    from jupyter_mlinfn.cli.terminal import answer, inert
+
+    if record.reason:
+        answer(f"It waits: {inert(record.reason.text)}")
+    answer(f"Output: {inert(record.output_folder)}")
+    answer(f"Follow it: mlinfn job log -f {record.id}")

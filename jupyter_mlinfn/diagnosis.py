@@ -1,0 +1,286 @@
+"""What this machine offers, what is missing and what to do: the checks behind ``mlinfn doctor``.
+
+A check never ends the diagnosis: what cannot be looked at is itself a finding. Nothing is
+started, changed or downloaded, but for a probe file in the data folder that is removed again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from jupyter_mlinfn.model.errors import MlinfnError
+from jupyter_mlinfn.model.jobs import Frozen
+from jupyter_mlinfn.model.quantities import show_memory
+
+if TYPE_CHECKING:
+    from jupyter_mlinfn.workbench import Workbench
+
+NEEDED: Final = frozenset({"python", "data-folder", "job-index", "kernels", "capacity"})
+"""Checks without which no job can run; every other part may be missing in peace."""
+
+LITTLE_SPACE: Final = 2 * 2**30
+GPU_PATIENCE: Final = 5.0
+
+
+class Check(Frozen):
+    """One thing looked at; ``hint`` says what to do where ``state`` is not ``ok``.
+
+    ``missing`` is a calm word: a part that is not here, and need not be unless it is in
+    :data:`NEEDED`.
+    """
+
+    name: str
+    state: Literal["ok", "missing", "warning"]
+    text: str
+    hint: str | None = None
+
+
+class Diagnosis(Frozen):
+    """All checks, in the order people read them."""
+
+    checks: tuple[Check, ...]
+
+
+def failures(diagnosis: Diagnosis) -> list[Check]:
+    """The checks that keep every job from running."""
+    return [
+        check for check in diagnosis.checks if check.name in NEEDED and check.state == "missing"
+    ]
+
+
+def diagnose(bench: Workbench) -> Diagnosis:
+    """Look at everything once. Takes a second or two: call it off the event loop."""
+    looks: tuple[tuple[str, Callable[[Workbench], Check]], ...] = (
+        ("python", python),
+        ("panels", panels),
+        ("data-folder", data_folder),
+        ("job-index", job_index),
+        ("kernels", kernels),
+        ("capacity", capacity),
+        ("cgroup", control_groups),
+        ("dispatcher", dispatcher),
+        ("gpus", gpus),
+    )
+    checks = [_look(name, look, bench) for name, look in looks]
+    return Diagnosis(checks=(*checks, *programs(bench)))
+
+
+def _look(name: str, look: Callable[[Workbench], Check], bench: Workbench) -> Check:
+    state: Literal["missing", "warning"] = "missing" if name in NEEDED else "warning"
+    try:
+        return look(bench)
+    except MlinfnError as error:
+        hint = next((problem.hint for problem in error.problems if problem.hint), None)
+        return Check(name=name, state=state, text=error.text, hint=hint)
+    except Exception as error:  # whatever is broken is what the person wants to be told
+        text = f"This could not be checked: {type(error).__name__}: {error}"
+        return Check(name=name, state=state, text=text)
+
+
+def python(bench: Workbench) -> Check:
+    """The interpreter and this package."""
+    from importlib.metadata import version
+
+    text = (
+        f"Python {platform.python_version()} in {sys.prefix}, "
+        f"jupyter_mlinfn {version('jupyter_mlinfn')}"
+    )
+    return Check(name="python", state="ok", text=text)
+
+
+def panels(bench: Workbench) -> Check:
+    """Whether JupyterLab finds the panels that belong to this package."""
+    from jupyter_core.paths import jupyter_path
+
+    for folder in jupyter_path("labextensions"):
+        if (Path(folder) / "jupyter_mlinfn" / "package.json").is_file():
+            return Check(name="panels", state="ok", text=f"The JupyterLab panels are in {folder}.")
+    return Check(
+        name="panels",
+        state="missing",
+        text="The JupyterLab panels are not installed for this Python. The program works alone.",
+        hint="Install the package with pip into the environment that starts JupyterLab.",
+    )
+
+
+def data_folder(bench: Workbench) -> Check:
+    """Writable, with space, and where the index lies when the folder is shared."""
+    from jupyter_mlinfn.database.location import is_network
+
+    folder = bench.data_dir
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(b"mlinfn")
+        probe.flush()
+        os.fsync(probe.fileno())
+    free = shutil.disk_usage(folder).free
+    kind = "on a network file system" if is_network(folder) else "on a local disk"
+    text = f"{folder}, {kind}, {show_memory(free)} free"
+    if free < LITTLE_SPACE:
+        hint = "Make room, or remove old jobs: mlinfn job clean --older-than 30d"
+        return Check(name="data-folder", state="warning", text=text, hint=hint)
+    return Check(name="data-folder", state="ok", text=text)
+
+
+def job_index(bench: Workbench) -> Check:
+    """The database of jobs opens and answers."""
+    counts = bench.store.counts()
+    text = f"{counts.total} jobs: {counts.running} running, {counts.queued} queued"
+    return Check(name="job-index", state="ok", text=text)
+
+
+def kernels(bench: Workbench) -> Check:
+    """The kernels jobs can run in."""
+    choices = bench.environments.choices()
+    if not choices:
+        return Check(
+            name="kernels",
+            state="missing",
+            text="There is no kernel, so no notebook can run.",
+            hint="Install one: pip install ipykernel, then python -m ipykernel install --user",
+        )
+    names = [choice.name for choice in choices]
+    broken = [choice.name for choice in choices if bench.environments.problem(choice)]
+    text = f"{len(names)} found: {', '.join(names)}"
+    if broken:
+        text += f"; their program is gone: {', '.join(broken)}"
+        state: Literal["missing", "warning"] = "warning" if len(broken) < len(names) else "missing"
+        hint = "Remove them: jupyter kernelspec remove NAME"
+        return Check(name="kernels", state=state, text=text, hint=hint)
+    return Check(name="kernels", state="ok", text=text)
+
+
+def capacity(bench: Workbench) -> Check:
+    """What jobs on this machine may use together."""
+    local = bench.backends.get("local")
+    if local is None:
+        return Check(
+            name="capacity",
+            state="missing",
+            text="The back-end for this machine is not installed.",
+            hint="Install jupyter_mlinfn again: its entry points are incomplete.",
+        )
+    limits = local.limits()
+    cpus = f"{limits.cpus} CPU" + ("s" if limits.cpus > 1 else "")
+    text = f"Jobs on this machine may use {cpus} and {show_memory(limits.memory)} together."
+    return Check(name="capacity", state="ok", text=text)
+
+
+def control_groups(bench: Workbench) -> Check:
+    """Whether memory limits are kept by the kernel or watched by us."""
+    from jupyter_mlinfn.process.cgroup import probe
+
+    found = probe()
+    if found.usable:
+        text = f"Memory limits of jobs are kept by the kernel ({found.version})."
+        return Check(name="cgroup", state="ok", text=text)
+    return Check(
+        name="cgroup",
+        state="missing",
+        text="Memory limits of jobs are watched twice a second, not kept by the kernel.",
+        hint="A writable cgroup makes them exact. Nothing needs to be done.",
+    )
+
+
+def dispatcher(bench: Workbench) -> Check:
+    """Whether the program that starts waiting jobs runs, and whether it should."""
+    from jupyter_mlinfn.process.locks import held
+
+    waiting = bench.store.counts().queued
+    alive = held(bench.backend_context.state_dir / "dispatcher.lock")
+    if alive:
+        return Check(name="dispatcher", state="ok", text=f"It runs; {waiting} jobs wait.")
+    if not waiting:
+        return Check(name="dispatcher", state="ok", text="Nothing waits, so it does not run.")
+    return Check(
+        name="dispatcher",
+        state="warning",
+        text=f"It does not run, and {waiting} jobs wait.",
+        hint="'mlinfn jobs' starts it again.",
+    )
+
+
+def gpus(bench: Workbench) -> Check:
+    """The accelerators the driver shows."""
+    snapshot = bench.snapshot_gpus(GPU_PATIENCE)
+    if snapshot.missing:
+        return Check(name="gpus", state="missing", text=snapshot.missing)
+    usable = [device for device in snapshot.accelerators if not device.cut]
+    sick = [device for device in usable if device.state != "ok"]
+    names = sorted({device.mig.profile if device.mig else device.name for device in usable})
+    text = f"{len(usable)} accelerators: {', '.join(names)}" + (
+        " (simulated)" if snapshot.simulated else ""
+    )
+    if sick:
+        text += f"; {len(sick)} lost or silent"
+        hint = "Tell the administrator; 'mlinfn gpus' shows which."
+        return Check(name="gpus", state="warning", text=text, hint=hint)
+    return Check(name="gpus", state="ok", text=text)
+
+
+class Part(Frozen):
+    """A system this package can use: its programs, and what is lost without them."""
+
+    name: str
+    title: str
+    programs: tuple[str, ...]
+    without: str
+    backend: str | None = None
+
+
+PARTS: Final = (
+    Part(
+        name="slurm",
+        title="Slurm",
+        programs=("sbatch", "squeue", "scancel"),
+        without="Jobs run on this machine.",
+        backend="slurm",
+    ),
+    Part(
+        name="htcondor",
+        title="HTCondor",
+        programs=("condor_submit", "condor_q", "condor_rm"),
+        without="Jobs run on this machine.",
+        backend="htcondor",
+    ),
+    Part(
+        name="apptainer",
+        title="Apptainer",
+        programs=("apptainer",),
+        without="Environments run from their folders, which is enough on one machine.",
+    ),
+    Part(
+        name="squashfs-tools",
+        title="squashfs-tools",
+        programs=("mksquashfs", "unsquashfs"),
+        without="Environments cannot be packed into one file; jobs here do not need it.",
+    ),
+)
+
+
+def programs(bench: Workbench) -> Iterator[Check]:
+    """The system programs found or missed."""
+    for part in PARTS:
+        yield _look(part.name, partial(part_check, part=part), bench)
+
+
+def part_check(bench: Workbench, part: Part) -> Check:
+    """Whether the programs of ``part`` are on the path, and whether we can use them."""
+    places = {program: shutil.which(program) for program in part.programs}
+    absent = [program for program, place in places.items() if place is None]
+    if absent:
+        which = "is not here" if len(absent) == len(places) else f"lacks {', '.join(absent)}"
+        text = f"{part.title} {which}. {part.without}"
+        return Check(name=part.name, state="missing", text=text)
+    text = f"{part.title} is here: {places[part.programs[0]]}"
+    if part.backend and part.backend not in bench.backends:
+        hint = "This version has no back-end for it: jobs run on this machine."
+        return Check(name=part.name, state="warning", text=text, hint=hint)
+    return Check(name=part.name, state="ok", text=text)
