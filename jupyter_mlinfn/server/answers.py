@@ -29,21 +29,6 @@ class JobNotebook(Frozen):
     modified: AwareDatetime
 
 
-class DoctorCheck(Frozen):
-    """One thing looked at; ``hint`` says what to do where ``state`` is not ``ok``."""
-
-    name: str
-    state: Literal["ok", "missing", "warning"]
-    text: str
-    hint: str | None = None
-
-
-class DoctorReport(Frozen):
-    """What this machine offers and what is missing."""
-
-    checks: tuple[DoctorCheck, ...]
-
-
 class SavedNotebook(Frozen):
     """Where the notebook is, when it was saved last, and whether the open page saved it now."""
 

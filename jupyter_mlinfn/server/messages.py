@@ -55,8 +55,11 @@ CLIENT_MESSAGE: TypeAdapter[Subscribe | Unsubscribe | Active | Saved] = TypeAdap
 
 
 class GpuChanges(Frozen):
-    """What changed since the frame before: time ``t`` (seconds since the epoch), and by UUID the
-    changed fields of each accelerator under the short keys of ``gpus/deltas.py``."""
+    """What changed since the frame before, as ``gpus/deltas.py`` writes it.
+
+    ``t``: seconds since the epoch; ``a``: by short field name, then by the accelerator's place in
+    the full frame's list, the new value.
+    """
 
     t: float
     a: dict[str, dict[str, JsonValue]]

@@ -17,7 +17,16 @@ from pydantic.json_schema import models_json_schema
 
 from jupyter_mlinfn.server import messages
 from jupyter_mlinfn.server.answers import ProblemDocument
-from jupyter_mlinfn.server.table import API, LIVE, ROUTES, Route, look_up
+from jupyter_mlinfn.server.table import (
+    API,
+    LIVE,
+    LIVE_ACTION,
+    LIVE_RESOURCE,
+    ROUTES,
+    TOPIC_RESOURCES,
+    Route,
+    look_up,
+)
 
 REFERENCE = "#/components/schemas/{model}"
 CLIENT_FRAMES = (messages.Subscribe, messages.Unsubscribe, messages.Active, messages.Saved)
@@ -194,7 +203,9 @@ def _live_operation() -> Schema:
         "operationId": "live",
         "summary": "The one WebSocket: ClientMessage up, ServerMessage down, as JSON text frames",
         "tags": ["live"],
-        "x-action": "read",
+        "x-action": LIVE_ACTION,
+        "x-resource": LIVE_RESOURCE,
+        "x-topic-resources": TOPIC_RESOURCES,
         "parameters": [],
         "responses": {
             "101": {"description": "Switching to the WebSocket protocol"},

@@ -16,7 +16,7 @@ class JobsQuery(Frozen):
 
     state: tuple[JobState, ...] = ()
     search: str | None = Field(default=None, max_length=200)
-    limit: int = Field(default=50, ge=1, le=500)
+    limit: int = Field(default=50, ge=1, le=200)
     cursor: str | None = Field(default=None, max_length=200)
 
 
@@ -50,3 +50,7 @@ class SaveRequest(Frozen):
         if (self.kernel_id is None) == (self.path is None):
             raise ValueError("Give either kernel_id or path.")
         return self
+
+
+class NoQuery(Frozen):
+    """No query parameters."""

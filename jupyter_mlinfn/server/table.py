@@ -13,7 +13,8 @@ from typing import Any, Literal
 API = "mlinfn/api/v1"
 LIVE = "mlinfn/live"
 LIVE_ACTION = "read"
-LIVE_RESOURCES = {"gpus": "mlinfn:gpus", "jobs": "mlinfn:jobs", "tasks": "mlinfn:environments"}
+LIVE_RESOURCE = "mlinfn:live"
+TOPIC_RESOURCES = {"gpus": "mlinfn:gpus", "jobs": "mlinfn:jobs", "tasks": "mlinfn:environments"}
 MAX_BODY = 25 * 2**20
 """Bytes of a request body; a longer one is refused with 413."""
 
@@ -132,7 +133,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "get", "doctor", "runDoctor", "What this machine offers, what is missing, what to do",
-        "read", "mlinfn:doctor", "server.doctor:report", "server.answers:DoctorReport",
+        "read", "mlinfn:doctor", "server.doctor:report", "diagnosis:Diagnosis",
     ),
     Route(
         "post", "notebooks/save", "saveNotebook", "Ask the open JupyterLab to save a notebook",

@@ -1,0 +1,143 @@
+"""What feeds the topics of the live socket while somebody listens.
+
+A feed looks in a thread, publishes what changed, and says so when it cannot look. It holds its
+channel's lock from looking to publishing, see ``broadcast.Channel``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from jupyter_mlinfn.model.errors import MlinfnError, Unavailable
+from jupyter_mlinfn.server.messages import JobChanges, Tasks
+from jupyter_mlinfn.server.problems import known
+from jupyter_mlinfn.server.showing import shown, shown_page
+
+if TYPE_CHECKING:
+    from jupyter_mlinfn.server.broadcast import Channel
+    from jupyter_mlinfn.server.messages import Topic
+    from jupyter_mlinfn.server.room import Room
+
+Change = tuple[Literal["full", "delta"], bytes]
+
+JOBS_SECONDS = 0.5
+JOBS_PAGE = 50
+JOBS_AT_ONCE = 500
+"""So many changes at once, and the store may have left some out: then the page is sent anew."""
+TASKS_SECONDS = 1.0
+TASKS_AT_REST_SECONDS = 15.0
+AFTER_TROUBLE_SECONDS = 5.0
+
+
+class Feed(ABC):
+    """One topic's source; made for the first listener, its task cancelled after the last."""
+
+    def __init__(self, room: Room, channel: Channel) -> None:
+        self.room = room
+        self.channel = channel
+        self.interval = 1.0
+        self._trouble: str | None = None
+
+    @abstractmethod
+    async def full(self) -> bytes | None:
+        """The data of a full frame as of the last published change; ``None``: not known yet."""
+
+    @abstractmethod
+    async def change(self) -> Change | None:
+        """What is new since the last call; ``None``: nothing."""
+
+    async def run(self) -> None:
+        """Publish changes until cancelled; trouble is told once, then tried again calmly."""
+        while True:
+            try:
+                async with self.channel.lock:
+                    if (change := await self.change()) is not None:
+                        self.channel.publish(*change)
+                self._trouble = None
+                await asyncio.sleep(self.interval)
+            except Exception as error:
+                self._tell(known(error), error)
+                await asyncio.sleep(AFTER_TROUBLE_SECONDS)
+
+    def _tell(self, expected: MlinfnError | None, error: Exception) -> None:
+        if expected is None:
+            self.room.log.error("The live topic %s failed", self.channel.topic, exc_info=error)
+            expected = Unavailable("This view cannot be kept up to date for now. See the log.")
+        if expected.code != self._trouble:
+            self._trouble = expected.code
+            frame = self.room.broadcast.trouble(expected, self.channel.topic)
+            self.channel.tell(frame)
+
+
+class JobsFeed(Feed):
+    """Jobs: what the index says has changed, with the reconciler looking while somebody listens."""
+
+    def __init__(self, room: Room, channel: Channel) -> None:
+        super().__init__(room, channel)
+        self.interval = JOBS_SECONDS
+        self._revision: int | None = None
+
+    async def full(self) -> bytes:
+        """The first page."""
+        return await self.room.run(self._page)
+
+    async def change(self) -> Change | None:
+        """Changed and deleted jobs since the last look."""
+        return await self.room.run(self._look)
+
+    def _page(self) -> bytes:
+        store = self.room.workbench.store
+        if self._revision is None:
+            self._revision = store.revision()
+        return shown_page(store.page(limit=JOBS_PAGE), self.room.root).model_dump_json().encode()
+
+    def _look(self) -> Change | None:
+        self.room.refresh()
+        store, root = self.room.workbench.store, self.room.root
+        if self._revision is None:
+            self._revision = store.revision()
+        self._revision, changed, deleted = store.changed_since(self._revision)
+        if not changed and not deleted:
+            return None
+        if max(len(changed), len(deleted)) >= JOBS_AT_ONCE:
+            return "full", self._page()
+        changes = JobChanges(
+            changed=tuple(shown(job, root) for job in changed),
+            deleted=tuple(deleted),
+            counts=store.counts(),
+        )
+        return "delta", changes.model_dump_json().encode()
+
+
+class TasksFeed(Feed):
+    """Work in the background: sizes of environments as they arrive."""
+
+    def __init__(self, room: Room, channel: Channel) -> None:
+        super().__init__(room, channel)
+        self._last: bytes | None = None
+
+    async def full(self) -> bytes:
+        """Everything."""
+        if self._last is None:
+            self._last = await self.room.run(self._look)
+        return self._last
+
+    async def change(self) -> Change | None:
+        """Everything again, when any of it changed."""
+        before = await self.full()
+        self._last = await self.room.run(self._look)
+        return None if self._last == before else ("delta", self._last)
+
+    def _look(self) -> bytes:
+        found = self.room.workbench.catalogue.list()
+        self.interval = TASKS_SECONDS if found.measuring else TASKS_AT_REST_SECONDS
+        return Tasks(environments=found).model_dump_json().encode()
+
+
+FEEDS: dict[Topic, Callable[[Room, Channel], Feed]] = {
+    "jobs": JobsFeed,
+    "tasks": TasksFeed,
+}

@@ -1,0 +1,136 @@
+"""What the handlers share: the workbench, the folder clients may name, threads, live clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from jupyter_mlinfn.server.paths import Root
+from jupyter_mlinfn.server.runtime_file import RuntimeFile
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+    from traitlets.config import Config
+
+    from jupyter_mlinfn.server.broadcast import Broadcast
+    from jupyter_mlinfn.workbench import Workbench
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 4
+REFRESH_SECONDS = 1.0
+FIRST_IMPORTS = (
+    "server.problems",
+    "server.reading",
+    "server.questions",
+    "server.answers",
+    "server.jobs",
+    "workbench",
+)
+
+
+class Room:
+    """One per server. Nothing is built, imported or started before the first request."""
+
+    def __init__(self, server: ServerApp, config: Config) -> None:
+        self.server = server
+        self.config = config
+        self.log = server.log
+        self.runtime_file = RuntimeFile(server)
+        self.runtime_lock = Lock()
+        self._lock = Lock()
+        self._refresh_lock = Lock()
+        self._refreshed = float("-inf")
+        self._threads: ThreadPoolExecutor | None = None
+        self._workbench: Workbench | None = None
+        self._broadcast: Broadcast | None = None
+        self._warm = False
+        self.idle_minutes = 0.0
+
+    @property
+    def root(self) -> Root:
+        """The folder whose files clients may name; read anew, because it may be set late."""
+        contents = self.server.contents_manager
+        folder = getattr(contents, "root_dir", "") or self.server.root_dir
+        return Root(str(folder), allow_hidden=bool(contents.allow_hidden))
+
+    @property
+    def workbench(self) -> Workbench:
+        """The capabilities. Call it in a thread: the first call imports and opens things."""
+        with self._lock:
+            if self._workbench is None:
+                from jupyter_mlinfn.settings import Mlinfn
+                from jupyter_mlinfn.workbench import Workbench
+
+                self._workbench = Workbench(Mlinfn(config=self.config))
+            return self._workbench
+
+    @property
+    def broadcast(self) -> Broadcast:
+        """The live clients and what feeds them; built with the first client."""
+        if self._broadcast is None:
+            from jupyter_mlinfn.server.broadcast import Broadcast
+
+            self._broadcast = Broadcast(self)
+        return self._broadcast
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """``call`` in one of the room's few threads, so that the event loop never waits."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="mlinfn")
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: call(*args, **kwargs)
+        )
+
+    async def warm(self) -> None:
+        """Import what every request needs, in a thread, once."""
+        if not self._warm:
+            await self.run(self._import)
+            self._warm = True
+
+    async def warm_live(self) -> None:
+        """Import what the live socket needs as well, and open the store, in a thread."""
+        await self.warm()
+        await self.run(self._import_live)
+
+    def _import_live(self) -> None:
+        import_module("jupyter_mlinfn.server.broadcast")
+        self.idle_minutes = self.workbench.settings.live_idle_minutes
+
+    def _import(self) -> None:
+        for name in FIRST_IMPORTS:
+            import_module(f"jupyter_mlinfn.{name}")
+
+    def refresh(self) -> None:
+        """Let the reconciler look, at most once a second; whoever comes meanwhile does not wait.
+
+        The first call after a start of the server heals what ended or stopped without us.
+        """
+        if monotonic() - self._refreshed < REFRESH_SECONDS:
+            return
+        if self._refresh_lock.acquire(blocking=False):
+            try:
+                self.workbench.reconciler.run_once()
+                self._refreshed = monotonic()
+            finally:
+                self._refresh_lock.release()
+
+    async def ask_to_save(self, *, kernel_id: str | None, path: str) -> str | None:
+        """The path an open page saved the notebook to; ``None`` when no page has it open."""
+        if self._broadcast is None:
+            return None
+        return await self._broadcast.saving.ask(kernel_id=kernel_id, path=path)
+
+    async def close(self) -> None:
+        """End what was started: sockets, samplers, feeds, threads that wait for work."""
+        if self._broadcast is not None:
+            await self._broadcast.close()
+        self.runtime_file.remove()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
