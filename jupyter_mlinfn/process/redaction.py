@@ -100,13 +100,13 @@ _OWN_NAMES = frozenset(
 )
 """More that our own detached programs need to find the same folders and configuration."""
 
+_OF_ONE_JOB = ("MLINFN_JOB", "MLINFN_ATTEMPT", "MLINFN_OUTPUT", "MLINFN_PARAM_")
+
 _LOADER_NAMES = re.compile(r"(?:PYTHON|LD_|DYLD_)[A-Z0-9_]*")
 
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
-_SECRET_WORD = r"[\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|credential)[\w-]*"
-_ASSIGNED = re.compile(
-    rf"(?i)(\b{_SECRET_WORD}[\"']?\s*[=:]\s*|--{_SECRET_WORD}\s+)[\"']?[^\s\"',;&]+"
-)
+_GUARDED = r"[\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|credential)[\w-]*"
+_ASSIGNED = re.compile(rf"(?i)(\b{_GUARDED}[\"']?\s*[=:]\s*|--{_GUARDED}\s+)[\"']?[^\s\"',;&]+")
 _AUTHORISATION = re.compile(r"(?i)\b(authorization\s*[=:]\s*)(?:(?:bearer|token|basic)\s+)?\S+")
 
 
@@ -127,11 +127,16 @@ def job_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def own_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What of ``environ`` our own detached programs get: no secret, nothing that bends Python."""
+    """What of ``environ`` our own detached programs get: no secret, nothing that bends Python.
+
+    What marks a job stays behind: a program started from inside one does not belong to it.
+    """
     kept = job_environment(environ)
     for name, value in environ.items():
-        allowed = name in _OWN_NAMES or name.startswith("MLINFN_")
-        if allowed and not is_secret_name(name):
+        ours = name in _OWN_NAMES or (
+            name.startswith("MLINFN_") and not name.startswith(_OF_ONE_JOB)
+        )
+        if ours and not is_secret_name(name):
             kept[name] = value
     return kept
 
