@@ -1,7 +1,7 @@
 """What this machine offers, what is missing and what to do: the checks behind ``mlinfn doctor``.
 
-A check never ends the diagnosis: what cannot be looked at is itself a finding. Nothing is
-started, changed or downloaded, but for a probe file in the data folder that is removed again.
+A check never ends the diagnosis: what cannot be looked at is itself a finding. Nothing is changed
+or downloaded; a probe file in the data folder and a probe control group are removed again.
 """
 
 from __future__ import annotations
@@ -174,18 +174,26 @@ def capacity(bench: Workbench) -> Check:
 
 
 def control_groups(bench: Workbench) -> Check:
-    """Whether memory limits are kept by the kernel or watched by us."""
-    from jupyter_mlinfn.process.cgroup import probe
+    """Whether the kernel keeps memory limits: a group is made and removed again."""
+    from jupyter_mlinfn.process.cgroup import ControlGroup
 
-    found = probe()
-    if found.usable:
-        text = f"Memory limits of jobs are kept by the kernel ({found.version})."
+    group = ControlGroup.planned(f"mlinfn-doctor-{os.getpid()}").create(2**30)
+    try:
+        kept = any(
+            (folder / name).exists()
+            for folder in group.folders
+            for name in ("memory.max", "memory.limit_in_bytes")
+        )
+    finally:
+        group.remove()
+    if kept:
+        text = "The kernel keeps each job below the memory that it asked for."
         return Check(name="cgroup", state="ok", text=text)
     return Check(
         name="cgroup",
         state="missing",
-        text="Memory limits of jobs are watched twice a second, not kept by the kernel.",
-        hint="A writable cgroup makes them exact. Nothing needs to be done.",
+        text="No control group can be made here: the memory of jobs is watched, not walled in.",
+        hint="A job can exceed its memory for a moment before it is ended. Nothing needs doing.",
     )
 
 

@@ -46,14 +46,14 @@ def post(
     url: str, document: Mapping[str, Any], *, headers: Mapping[str, str], timeout: float
 ) -> Answer | None:
     """Post JSON to a loopback ``url``; ``None`` when nobody answers within ``timeout`` seconds."""
-    request = Request(  # noqa: S310 - is_loopback() allows http and https only
+    if not is_loopback(url):
+        return None
+    request = Request(  # noqa: S310 - http and https only, see above
         url,
         data=json.dumps(document).encode(),
         headers={"Content-Type": "application/json", **headers},
         method="POST",
     )
-    if not is_loopback(url):
-        return None
     # The certificate names the outside host; on this machine there is nobody in between.
     context = ssl._create_unverified_context()  # noqa: S323
     opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context), _Stay())

@@ -102,13 +102,12 @@ def read_server(file: Path) -> LabServer | None:
 
 
 def _alive(pid: int) -> bool:
+    """Whether the process lives and is ours: 0 and below are groups, not processes."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError, OverflowError):
         return False
-    except (PermissionError, OverflowError):
-        return False
-    return True
+    return pid > 0
 
 
 def save_notebook(path: Path) -> Saved:
@@ -163,7 +162,7 @@ def understand(server: LabServer, answer: Answer | None) -> Saved | None:
         raise Conflict(
             str(answer.document.get("detail") or "JupyterLab could not save the notebook."),
             code=str(answer.document.get("code") or "not-saved"),
-            hint="Save it in JupyterLab, then submit again. Nothing was submitted.",
+            hint="Save it in JupyterLab, then submit again.",
         )
     try:
         if answer.status != 200:
