@@ -1,32 +1,30 @@
 /**
  * Browser tests with the system's Chromium (no download of a browser).
- * Video stays off: it would need Playwright's own ffmpeg.
+ *
+ * Every test file starts the Jupyter servers it needs itself (see harness/place.ts): the
+ * stories kill them. Video stays off: it would need Playwright's own ffmpeg.
  */
-const base = require('@jupyterlab/galata/lib/playwright-config');
-
-const port = process.env.MLINFN_UI_PORT || '18931';
-const address = `http://127.0.0.1:${port}`;
-
 module.exports = {
-  ...base,
   testDir: 'tests',
   outputDir: 'test-results',
+  globalSetup: require.resolve('./harness/begin.ts'),
+  globalTeardown: require.resolve('./harness/end.ts'),
   workers: 1,
   retries: 0,
+  forbidOnly: !!process.env.CI,
+  timeout: 90_000,
+  expect: { timeout: 15_000 },
   reporter: [['list']],
   use: {
-    ...base.use,
+    actionTimeout: 15_000,
+    navigationTimeout: 45_000,
+    screenshot: 'only-on-failure',
+    trace: 'off',
     video: 'off',
-    baseURL: address,
+    viewport: { width: 1400, height: 900 },
     launchOptions: {
       executablePath: process.env.CHROMIUM_PATH || '/usr/bin/chromium',
       args: ['--disable-gpu', '--disable-dev-shm-usage']
     }
-  },
-  webServer: {
-    command: 'jupyter lab --config jupyter_server_test_config.py',
-    url: `${address}/lab`,
-    timeout: 120000,
-    reuseExistingServer: false
   }
 };

@@ -1,8 +1,9 @@
-import { expect, test } from '@jupyterlab/galata';
+import { look, openLab, showPanel, test } from '../harness/lab';
 
-test('the panels are in the left side bar', async ({ page }) => {
+test('the panels are in the left side bar', async ({ page, place }) => {
+  await openLab(page, place);
   for (const id of ['mlinfn-jobs-panel']) {
-    await page.sidebar.openTab(id);
-    await expect(page.locator(`#${id}`)).toBeVisible();
+    await showPanel(page, id);
   }
+  await look(page, 'panels');
 });

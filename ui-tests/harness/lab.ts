@@ -1,0 +1,163 @@
+/** What a person does in JupyterLab, as functions; and the fixtures of the tests. */
+import AxeBuilder from '@axe-core/playwright';
+import { Page, expect, test as plain } from '@playwright/test';
+import * as path from 'path';
+
+import { tookPart, pythonVersion } from './parts';
+import { IMAGES, LOOKS, VENV } from './paths';
+import { Place } from './place';
+
+export { expect };
+
+/** The part of JupyterLab's application that the tests speak to. */
+interface IApplication {
+  restored: Promise<void>;
+  commands: { execute(id: string, args: object): Promise<unknown> };
+  shell: {
+    activateById(id: string): void;
+    _hsplitPanel: {
+      node: HTMLElement;
+      setRelativeSizes(sizes: number[]): void;
+    };
+  };
+}
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/naming-convention -- the browser named it
+  interface Window {
+    jupyterapp: IApplication;
+  }
+}
+
+interface IWorkerFixtures {
+  /** JupyterLab with simulated GPUs, shared by the tests that do not kill it. */
+  place: Place;
+}
+
+/** Tests that share one server; those that kill theirs open a `Place` themselves. */
+export const test = plain.extend<object, IWorkerFixtures>({
+  place: [
+    // eslint-disable-next-line no-empty-pattern
+    async ({}, use) => {
+      const place = await Place.open({ gpus: true });
+      tookPart('JupyterLab', pythonVersion(VENV, 'jupyterlab'));
+      await use(place);
+      await place.close();
+    },
+    { scope: 'worker', timeout: 120_000 }
+  ]
+});
+
+/** Open JupyterLab, perhaps with a document, in an empty workspace. */
+export async function openLab(
+  page: Page,
+  place: Place,
+  file = ''
+): Promise<void> {
+  const version = page.context().browser()?.version();
+  tookPart('Chromium', version ?? 'of unknown version');
+  const where = file ? `lab/tree/${file}` : 'lab';
+  await page.goto(place.address(`${where}?reset`));
+  await labReady(page);
+}
+
+/** Wait until the splash screen has gone and everything is restored. */
+export async function labReady(page: Page): Promise<void> {
+  await page.waitForFunction(() => 'jupyterapp' in window);
+  await page.evaluate(() => window.jupyterapp.restored);
+  await expect(page.locator('#jupyterlab-splash')).toHaveCount(0);
+}
+
+/** Run a command of JupyterLab. */
+export async function command(
+  page: Page,
+  id: string,
+  args: object = {}
+): Promise<void> {
+  await page.evaluate(
+    ([name, values]) => window.jupyterapp.commands.execute(name, values),
+    [id, args] as const
+  );
+}
+
+/** Bring a panel of the left side bar to the front. */
+export async function showPanel(page: Page, id: string): Promise<void> {
+  await page.evaluate(name => window.jupyterapp.shell.activateById(name), id);
+  await expect(page.locator(`#${id}`)).toBeVisible();
+}
+
+/** `JupyterLab Light` or `JupyterLab Dark`. */
+export async function theme(page: Page, name: 'Light' | 'Dark'): Promise<void> {
+  await command(page, 'apputils:change-theme', { theme: `JupyterLab ${name}` });
+  await expect(page.locator('body')).toHaveAttribute(
+    'data-jp-theme-light',
+    String(name === 'Light')
+  );
+}
+
+/** Wait for the notebook of a tab to be there with its kernel idle. */
+export async function kernelReady(page: Page): Promise<void> {
+  await expect(
+    page.locator(
+      '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator'
+    )
+  ).toHaveAttribute('data-status', 'idle', { timeout: 45_000 });
+}
+
+/** No violation of WCAG 2.2 A and AA that axe can see inside `selector`. */
+export async function noAxeViolations(
+  page: Page,
+  selector: string
+): Promise<void> {
+  const result = await new AxeBuilder({ page }).include(selector).analyze();
+  const found = result.violations.map(
+    one =>
+      `${one.id}: ${one.help}\n${one.nodes.map(node => `   ${node.html.slice(0, 160)}`).join('\n')}`
+  );
+  expect(found.join('\n'), `axe in ${selector}`).toBe('');
+}
+
+/** Nothing inside is wider than its panel. */
+export async function noSidewaysScroll(
+  page: Page,
+  selector: string
+): Promise<void> {
+  const wide = await page.locator(selector).evaluate(panel => {
+    const right = panel.getBoundingClientRect().right + 1;
+    const over = (node: Element) =>
+      node.scrollWidth > node.clientWidth + 1 &&
+      ['auto', 'scroll'].includes(getComputedStyle(node).overflowX);
+    return [panel, ...panel.querySelectorAll('*')]
+      .filter(
+        node =>
+          over(node) ||
+          (node.getBoundingClientRect().right > right &&
+            !(node as HTMLElement).closest('.jp-Mlinfn-pre, .visually-hidden'))
+      )
+      .map(node => node.outerHTML.slice(0, 160));
+  });
+  expect(wide, `wider than ${selector}`).toEqual([]);
+}
+
+/** Set the width of the left side bar in pixels. */
+export async function leftWidth(page: Page, width: number): Promise<void> {
+  await page.evaluate(pixels => {
+    const shell = window.jupyterapp.shell;
+    const total = shell._hsplitPanel.node.clientWidth;
+    shell._hsplitPanel.setRelativeSizes([pixels, total - pixels, 0]);
+  }, width);
+}
+
+/** A picture for the documentation. */
+export async function picture(
+  page: Page,
+  name: string,
+  clip?: { x: number; y: number; width: number; height: number }
+): Promise<void> {
+  await page.screenshot({ path: path.join(IMAGES, `${name}.png`), clip });
+}
+
+/** A picture for a human eye. */
+export async function look(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: path.join(LOOKS, `${name}.png`) });
+}

@@ -1,0 +1,293 @@
+/**
+ * A person's place on a machine: home, Jupyter's folders, a working folder with a copy of
+ * the examples, and the Jupyter server that serves it. All of it is temporary.
+ */
+import { ChildProcess, execFile, spawn } from 'child_process';
+import * as fs from 'fs';
+import * as net from 'net';
+import * as os from 'os';
+import * as path from 'path';
+import { promisify } from 'util';
+
+import { CHECKOUT, runPrefix, VENV } from './paths';
+import { processesWith, until } from './processes';
+
+const TOKEN = 'token-of-a-browser-test';
+
+export interface IPlaceOptions {
+  /** Which program serves: JupyterLab, or Notebook 7. */
+  program?: 'lab' | 'notebook';
+  /** `true`: simulated GPUs, as with `make lab GPUS=simulated`. */
+  gpus?: boolean;
+  /** The virtual environment of the server. */
+  venv?: string;
+  /** CPUs that jobs may use together. */
+  cpus?: number;
+  /** Further arguments of the server. */
+  args?: string[];
+}
+
+/** What a job is, as `mlinfn … --json` prints it; the part that the tests read. */
+export interface IJob {
+  id: string;
+  name: string;
+  state: string;
+  reason: { code: string; text: string } | null;
+  parameters: Record<string, unknown>;
+  output: string | null;
+  source: string;
+  attempts: number;
+}
+
+const ENDED = ['succeeded', 'failed', 'cancelled'];
+
+export class Place {
+  /** Make the folders and start the server. */
+  static async open(options: IPlaceOptions = {}): Promise<Place> {
+    const place = new Place(options);
+    place.port = await freePort();
+    await place.start();
+    return place;
+  }
+
+  private constructor(private readonly _options: IPlaceOptions) {
+    this.base = fs.mkdtempSync(path.join(os.tmpdir(), runPrefix()));
+    this.root = path.join(this.base, 'work');
+    fs.cpSync(path.join(CHECKOUT, 'examples'), this.root, { recursive: true });
+    for (const name of ['home', 'config', 'data', 'runtime']) {
+      fs.mkdirSync(path.join(this.base, name));
+    }
+    this._configure();
+  }
+
+  readonly base: string;
+  /** The folder that the server serves. */
+  readonly root: string;
+  port = 0;
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    const pid = this._server?.pid;
+    if (pid === undefined) {
+      throw new Error('The server does not run.');
+    }
+    return pid;
+  }
+
+  get bin(): string {
+    return path.join(this._options.venv ?? VENV, 'bin');
+  }
+
+  /** Address of a page, with the token that opens the door. */
+  address(page: string): string {
+    return `${this.url}/${page}${page.includes('?') ? '&' : '?'}token=${TOKEN}`;
+  }
+
+  /** The command of `make lab`, on this place's port and folders. */
+  async start(): Promise<void> {
+    const program = this._options.program ?? 'lab';
+    const exposed = program === 'lab' ? 'LabApp' : 'JupyterNotebookApp';
+    const log = fs.openSync(path.join(this.base, 'server.log'), 'a');
+    const server = spawn(
+      path.join(this.bin, 'jupyter'),
+      [
+        program,
+        '--no-browser',
+        `--port=${this.port}`,
+        '--ServerApp.port_retries=0',
+        `--ServerApp.root_dir=${this.root}`,
+        `--IdentityProvider.token=${TOKEN}`,
+        `--${exposed}.expose_app_in_browser=True`,
+        ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
+        ...(this._options.args ?? [])
+      ],
+      { env: this.env(), cwd: this.root, stdio: ['ignore', log, log] }
+    );
+    fs.closeSync(log);
+    this._server = server;
+    await until(
+      `the server on port ${this.port} (see its log: ${this.log()})`,
+      async () => {
+        if (server.exitCode !== null) {
+          throw new Error(`The server ended: ${this.log()}`);
+        }
+        return fetch(`${this.url}/api`).then(
+          answer => answer.ok,
+          () => false
+        );
+      },
+      60
+    );
+  }
+
+  /** Kill -9 of the server alone, and wait until it is gone. */
+  async killServer(): Promise<void> {
+    await this._end('SIGKILL');
+  }
+
+  /** End the server politely, and the jobs, and look that nothing stays. */
+  async close(): Promise<void> {
+    for (const job of await this.jobs().catch(() => [])) {
+      if (!ENDED.includes(job.state)) {
+        await this.mlinfn('job', 'cancel', job.id);
+      }
+    }
+    if (this._server) {
+      await this._end('SIGTERM');
+    }
+    await until(
+      `all processes of ${this.base} to end: ${this._left()}`,
+      () => this._left() === '',
+      30
+    );
+    fs.rmSync(this.base, { recursive: true, force: true });
+  }
+
+  /** Run `mlinfn` as this person; standard output of it. */
+  async mlinfn(...args: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(
+      path.join(this.bin, 'mlinfn'),
+      args,
+      { env: this.env(), cwd: this.root }
+    );
+    return stdout;
+  }
+
+  async jobs(): Promise<IJob[]> {
+    return JSON.parse(await this.mlinfn('jobs', '--json')).jobs;
+  }
+
+  /** The newest job. */
+  async newest(): Promise<IJob> {
+    return (await this.jobs())[0];
+  }
+
+  /** Wait until a job is in a state; fails at once when it ended otherwise. */
+  async job(id: string, state: string, seconds = 60): Promise<IJob> {
+    return until(
+      `job ${id} to be ${state}`,
+      async () => {
+        const job = (await this.jobs()).find(one => one.id === id);
+        if (job && ENDED.includes(job.state) && job.state !== state) {
+          throw new Error(`The job is ${job.state}: ${job.reason?.text}`);
+        }
+        return job?.state === state ? job : null;
+      },
+      seconds
+    );
+  }
+
+  /** A file of the working folder, as text. */
+  read(file: string): string {
+    return fs.readFileSync(path.resolve(this.root, file), 'utf-8');
+  }
+
+  write(file: string, text: string): void {
+    const target = path.resolve(this.root, file);
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    fs.writeFileSync(target, text);
+  }
+
+  /** Write a notebook of code cells; the first may be the parameters. */
+  notebook(
+    file: string,
+    cells: string[],
+    more: { parameters?: boolean; kernel?: string } = {}
+  ): void {
+    const kernel = more.kernel ?? 'python3';
+    this.write(
+      file,
+      JSON.stringify({
+        cells: cells.map((source, index) => ({
+          cell_type: 'code',
+          id: `cell-${index}`,
+          metadata:
+            more.parameters && index === 0 ? { tags: ['parameters'] } : {},
+          execution_count: null,
+          outputs: [],
+          source
+        })),
+        metadata: {
+          kernelspec: {
+            name: kernel,
+            display_name: kernel,
+            language: 'python'
+          },
+          language_info: { name: 'python' }
+        },
+        nbformat: 4,
+        nbformat_minor: 5
+      })
+    );
+  }
+
+  /** End of the server's log, for error messages. */
+  log(): string {
+    return fs
+      .readFileSync(path.join(this.base, 'server.log'), 'utf-8')
+      .slice(-2000);
+  }
+
+  /** The person's environment: nothing of who runs the tests but the system's paths. */
+  env(): NodeJS.ProcessEnv {
+    return {
+      PATH: `${this.bin}:/usr/local/bin:/usr/bin:/bin`,
+      LANG: 'C.UTF-8',
+      HOME: path.join(this.base, 'home'),
+      JUPYTER_CONFIG_DIR: path.join(this.base, 'config'),
+      JUPYTER_DATA_DIR: path.join(this.base, 'data'),
+      JUPYTER_RUNTIME_DIR: path.join(this.base, 'runtime'),
+      JUPYTER_PLATFORM_DIRS: '0',
+      ...(this._options.gpus ? { MLINFN_GPUS: 'simulated' } : {})
+    };
+  }
+
+  private _configure(): void {
+    // JupyterLab's question about news would lie over what the tests look at.
+    this.write(
+      '../config/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings',
+      JSON.stringify({ fetchNews: 'false', checkForUpdates: false })
+    );
+    if (this._options.cpus) {
+      this.write(
+        '../config/jupyter_mlinfn_config.py',
+        `c = get_config()\nc.Mlinfn.job_cpus = ${this._options.cpus}\n`
+      );
+    }
+  }
+
+  private async _end(signal: NodeJS.Signals): Promise<void> {
+    const server = this._server;
+    if (!server) {
+      return;
+    }
+    const gone = new Promise(resolve => server.once('exit', resolve));
+    if (server.exitCode === null && server.signalCode === null) {
+      server.kill(signal);
+      await gone;
+    }
+    this._server = null;
+  }
+
+  private _left(): string {
+    return processesWith(this.base)
+      .map(one => `${one.pid} ${one.command}`)
+      .join('\n');
+  }
+
+  private _server: ChildProcess | null = null;
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as net.AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
