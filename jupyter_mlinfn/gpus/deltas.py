@@ -14,7 +14,7 @@ field  value
 =====  =====================================================================================
 ``u``  ``signal.percent``, whole percent, or null
 ``s``  ``signal`` but its percent: ``[state, measurement, since]``; since in epoch seconds or null
-``m``  ``memory.used`` in MiB, or null: ``memory`` is not available
+``m``  ``memory.used`` in MiB
 ``p``  ``power`` in whole W, or null
 ``e``  ``energy`` in kJ, or null
 ``c``  ``temperature`` in whole °C, or null
@@ -73,11 +73,13 @@ def _settle_one(
             "memory": memory,
             "signal": _settle_signal(shown.signal if shown else None, latest.signal),
             "power": _rounded(
-                shown and shown.power, latest.power, max(POWER_STEP, 0.02 * (latest.power or 0))
+                shown.power if shown else None,
+                latest.power,
+                max(POWER_STEP, 0.02 * (latest.power or 0)),
             ),
-            "energy": _kilojoules(shown and shown.energy, latest.energy),
+            "energy": _kilojoules(shown.energy if shown else None, latest.energy),
             "temperature": _rounded(
-                shown and shown.temperature, latest.temperature, TEMPERATURE_STEP
+                shown.temperature if shown else None, latest.temperature, TEMPERATURE_STEP
             ),
             "holders": _settle_holders(shown.holders if shown else (), latest.holders, step),
             "taken_at": taken_at if latest.state == "ok" else _whole(latest.taken_at),

@@ -1,0 +1,142 @@
+"""One complete picture: from a reading of the agent, or by asking an agent for one."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from jupyter_mlinfn.gpus.holders import Knowledge, holders_of
+from jupyter_mlinfn.gpus.reading import DeviceReading, Reading
+from jupyter_mlinfn.gpus.signals import signal_of, signal_of_parent
+from jupyter_mlinfn.model.accelerators import Accelerator, GpuSnapshot, Memory, Signal
+from jupyter_mlinfn.process.detach import own_program
+from jupyter_mlinfn.process.feed import LineFeed
+
+LIBRARY: Final = "libnvidia-ml.so.1"
+NO_DRIVER: Final = "There is no NVIDIA driver on this machine. Everything else works without a GPU."
+SILENT: Final = "The NVIDIA driver does not answer. What it says is shown as soon as it does."
+_FOLDERS: Final = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
+
+
+def take_snapshot(
+    *, deadline: float = 8.0, simulated: bool = False, knowledge: Knowledge | None = None
+) -> GpuSnapshot:
+    """One sample by a process of its own; blocks for at most ``deadline`` seconds.
+
+    ``missing`` says in words when there is no driver, no GPU or no answer.
+    """
+    reading = take_reading(deadline=deadline, simulated=simulated)
+    if reading is None:
+        return GpuSnapshot(missing=SILENT, simulated=simulated, taken_at=datetime.now(UTC))
+    return to_snapshot(reading, knowledge or Knowledge())
+
+
+def take_reading(*, deadline: float = 8.0, simulated: bool = False) -> Reading | None:
+    """As :func:`take_snapshot`, before attribution; ``None``: the driver did not answer."""
+    if not simulated and not library_may_exist():
+        return missing_reading("no-library", NO_DRIVER)
+    for _ in range(2):  # the devices may change between two calls: then the agent ends
+        feed = LineFeed(agent_command(once=deadline, simulated=simulated))
+        try:
+            line = feed.wait_for_line(deadline)
+            if line is not None:
+                return Reading.model_validate_json(line)
+            if not feed.ended:
+                return None
+        finally:
+            feed.abandon()
+    return None
+
+
+def agent_command(
+    *, interval: float = 1.0, once: float | None = None, simulated: bool = False
+) -> tuple[str, ...]:
+    """The argv of the agent."""
+    words = [f"--interval={interval}"] if once is None else [f"--once={once}"]
+    if simulated:
+        words.append("--simulated")
+    return own_program("jupyter_mlinfn.gpus.agent", *words)
+
+
+def missing_reading(code: str, text: str) -> Reading:
+    """A reading that says why there is nothing."""
+    now = datetime.now(UTC).timestamp()
+    return Reading.model_validate(
+        {"time": now, "boot": 0.0, "facts": {}, "missing": {"code": code, "text": text}}
+    )
+
+
+def library_may_exist() -> bool:
+    """Whether the loader could find NVML, without loading it: tens of microseconds.
+
+    Looks where ld.so looks: ``LD_PRELOAD``, ``LD_LIBRARY_PATH``, its cache, its folders.
+    """
+    if LIBRARY in os.environ.get("LD_PRELOAD", ""):
+        return True
+    folders = [*os.environ.get("LD_LIBRARY_PATH", "").split(":"), *_FOLDERS]
+    if any(folder and os.path.exists(f"{folder}/{LIBRARY}") for folder in folders):  # noqa: PTH110
+        return True
+    try:
+        return LIBRARY.encode() in Path("/etc/ld.so.cache").read_bytes()
+    except OSError:
+        return any(Path("/usr/lib").glob(f"*/{LIBRARY}"))
+
+
+def parse(line: bytes) -> Reading | None:
+    """A line of the agent; ``None``: it is not one (a library printed something)."""
+    try:
+        return Reading.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
+def to_snapshot(reading: Reading, knowledge: Knowledge) -> GpuSnapshot:
+    """Devices with signals and holders; parents before their instances, as they were read."""
+    taken_at = datetime.fromtimestamp(reading.time, UTC)
+    signals = {one.uuid: signal_of(one) for one in reading.devices}
+    for one in reading.devices:
+        if one.cut and one.state == "ok":
+            of = [signals[child.uuid] for child in reading.devices if child.parent == one.uuid]
+            signals[one.uuid] = signal_of_parent(of)
+    return GpuSnapshot(
+        accelerators=tuple(
+            _accelerator(one, signals[one.uuid], reading, knowledge, taken_at)
+            for one in reading.devices
+        ),
+        facts=reading.facts,
+        taken_at=taken_at,
+        missing=reading.missing.text if reading.missing else None,
+        simulated=reading.simulated,
+    )
+
+
+def _accelerator(
+    one: DeviceReading,
+    signal: Signal,
+    reading: Reading,
+    knowledge: Knowledge,
+    taken_at: datetime,
+) -> Accelerator:
+    known = one.total is not None and one.used is not None
+    return Accelerator(
+        uuid=one.uuid,
+        index=one.index,
+        name=one.name,
+        parent=one.parent,
+        mig=one.mig,
+        cut=one.cut,
+        state=one.state,
+        problem=one.problem,
+        memory=Memory(total=one.total or 0, used=one.used or 0) if known else None,
+        signal=signal,
+        power=one.power,
+        power_limit=one.power_limit,
+        energy=one.energy,
+        temperature=one.temperature,
+        holders=() if one.cut else holders_of(one, reading, knowledge),
+        taken_at=taken_at if one.state == "ok" else taken_at - timedelta(seconds=one.age),
+    )
