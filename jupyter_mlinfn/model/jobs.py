@@ -51,9 +51,12 @@ ParameterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_
 
 
 class Frozen(BaseModel):
-    """Immutable, and strict about fields nobody knows."""
+    """Immutable, and strict about fields nobody knows.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    JSON knows no NaN and no infinity: what is shown to others writes them as text.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class Resources(Frozen):
@@ -94,8 +97,11 @@ class JobRequest(Frozen):
     ``parameters`` hold JSON values; strings typed on a command line come through
     ``raw_parameters`` and take the type of the notebook's default.
     ``create_parameters_cell`` allows a new first cell for parameters that have no cell.
-    ``cells`` limits the job to these cells (``%%mlinfn submit``): their source texts.
+    ``cell`` limits the job to this one cell's text (``%%mlinfn submit``).
     """
+
+    # files of our own must give back the number that was written
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     source: str = Field(min_length=1, max_length=4096)
     name: str | None = Field(default=None, max_length=200)
@@ -127,6 +133,8 @@ class BundledFile(Frozen):
 
 class JobSpec(Frozen):
     """Immutable: what was asked and what was captured. Written to ``job.json`` before commit."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     schema_version: Literal[1] = 1
     id: JobId

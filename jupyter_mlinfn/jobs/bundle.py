@@ -1,0 +1,192 @@
+"""Writes the folder that makes a job self-contained, and the manifest of what is in it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, Literal
+
+from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
+from jupyter_mlinfn.model.errors import InputError, Unavailable
+from jupyter_mlinfn.model.jobs import BundledFile, JobRequest, JobSpec
+from jupyter_mlinfn.process.durable import sync_folder
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What goes into a bundle: files by their path below ``bundle/``."""
+
+    main: str
+    content: bytes
+    mtime: float
+    modules: Mapping[str, Path]
+    root: Path
+    environment: BundledEnvironment
+
+
+class InputHashes:
+    """SHA-256 of input files, remembered by device, inode, size and time of change.
+
+    Above ``limit`` bytes nothing is hashed: such an input is known by size and time only.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._known: dict[tuple[int, int, int, int], str] = {}
+
+    def of(self, stream: BinaryIO) -> str | None:
+        """The hash of an open regular file."""
+        facts = os.fstat(stream.fileno())
+        if facts.st_size > self.limit:
+            return None
+        key = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        if key not in self._known:
+            self._known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+        return self._known[key]
+
+
+@contextmanager
+def open_regular(path: Path, inside: Path | None = None) -> Iterator[BinaryIO]:
+    """Open a regular file without waiting; with ``inside``, only when it really lies there.
+
+    What is opened is what is checked, so swapping a link in between gains nothing.
+    Raises :class:`OSError`; ``ELOOP`` for a file that is not inside.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "It is not a file", str(path))
+        if inside is not None:
+            real = os.readlink(f"/proc/self/fd/{handle}")  # noqa: PTH115 - of an open file
+            if os.path.commonpath((inside, real)) != str(inside):
+                raise OSError(errno.ELOOP, "It leads out of the folder", str(path))
+        yield stream
+
+
+def record_input(text: str, folder: Path, hashes: InputHashes, field: str) -> BundledFile:
+    """What is recorded of one declared input; relative paths are meant from ``folder``.
+
+    Raises :class:`InputError` naming ``field`` when it cannot be read or is no file.
+    """
+    path = Path(os.path.normpath(folder / text))
+    try:
+        with open_regular(path) as stream:
+            facts = os.fstat(stream.fileno())
+            digest = hashes.of(stream)
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or "it is no path"
+        raise InputError(
+            f"The input {text[:200]} cannot be read: {why}.", code="bad-input-file", field=field
+        ) from error
+    return BundledFile(
+        path=os.path.relpath(path, folder),
+        size=facts.st_size,
+        mtime=facts.st_mtime,
+        sha256=digest,
+        role="input",
+    )
+
+
+class BundleWriter:
+    """Writes one job's folder in staging, then gives it its name: whole or not at all.
+
+    Use as a context manager; leaving it by an error removes what was written.
+    """
+
+    def __init__(self, folders: JobFolders, job: str) -> None:
+        self._folders = folders
+        self._job = job
+        self._files: list[Path] = []
+
+    def __enter__(self) -> BundleWriter:
+        with _explained():
+            self._folder = self._folders.new_staging(self._job)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        if kind is not None:
+            self._folders.discard_staging(self._job)
+
+    def capture(self, contents: Contents) -> tuple[BundledFile, ...]:
+        """Write ``bundle/``; gives the manifest of its files."""
+        with _explained():
+            kernel = contents.environment.ref.kernel.model_dump_json(indent=1).encode()
+            self._write("bundle/kernel.json", kernel)
+            environment = contents.environment.model_dump_json(indent=1).encode()
+            self._write("bundle/environment.json", environment)
+            self._write(f"bundle/{contents.main}", contents.content)
+            captured = [_manifest(contents.main, contents.content, contents.mtime, "notebook")]
+            for name, path in sorted(contents.modules.items()):
+                captured.append(self._copy(name, path, contents.root))
+            return tuple(captured)
+
+    def finish(self, spec: JobSpec, request: JobRequest) -> None:
+        """Write spec and request, make all durable, and give the folder its name."""
+        with _explained():
+            self._write("request.json", request.model_dump_json(indent=1).encode())
+            self._write("job.json", spec.model_dump_json(indent=1).encode())
+            _sync(self._files)
+            for folder in {path.parent for path in self._files}:
+                sync_folder(folder)
+            self._folders.adopt_staging(self._job)
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self._folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._files.append(path)
+        with path.open("xb") as stream:
+            stream.write(content)
+
+    def _copy(self, name: str, path: Path, root: Path) -> BundledFile:
+        try:
+            with open_regular(path, inside=root) as source:
+                content, mtime = source.read(), os.fstat(source.fileno()).st_mtime
+        except OSError as error:
+            raise InputError(
+                f"The module {name} cannot be copied: {error.strerror}.",
+                code="bad-module",
+                field="source",
+            ) from error
+        self._write(f"bundle/modules/{name}", content)
+        return _manifest(name, content, mtime, "module")
+
+
+def _manifest(
+    path: str, content: bytes, mtime: float, role: Literal["notebook", "module"]
+) -> BundledFile:
+    digest = hashlib.sha256(content).hexdigest()
+    return BundledFile(path=path, size=len(content), mtime=mtime, sha256=digest, role=role)
+
+
+def _sync(paths: Iterable[Path]) -> None:
+    for path in paths:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise Unavailable(
+                "The disk is full, so the job could not be written down. Nothing was submitted. "
+                "Free some space, then submit again.",
+                code="disk-full",
+            ) from error
+        raise Unavailable(
+            f"The job could not be written down: {error.strerror}. Nothing was submitted.",
+            code="data-folder",
+        ) from error
