@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
-
 INHERITED = (
     "MLINFN_JOB",
     "MLINFN_JOB_DIR",
