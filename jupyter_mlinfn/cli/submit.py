@@ -119,17 +119,18 @@ def read_cell(where: str | None) -> str | None:
 def dry_run(bench: Workbench, request: JobRequest, saved: Saved, *, as_json: bool) -> int:
     """Say what would happen, or all that prevents it; nothing is submitted."""
     from jupyter_mlinfn.cli.requests import exit_code_of
-    from jupyter_mlinfn.cli.terminal import emit
+    from jupyter_mlinfn.cli.terminal import emit, say
 
     draft = bench.submission.draft(request)
+    say(saved.sentence())
     if as_json:
         emit(draft)
     else:
-        show_draft(draft, saved)
+        show_draft(draft)
     return 0 if draft.ok else exit_code_of(draft.problems)
 
 
-def show_draft(draft: Draft, saved: Saved) -> None:
+def show_draft(draft: Draft) -> None:
     """A draft in words."""
     from jupyter_mlinfn.cli.terminal import answer, inert
 
@@ -140,7 +141,6 @@ def show_draft(draft: Draft, saved: Saved) -> None:
     if not draft.ok:
         answer("It would not be submitted.")
         return
-    answer(saved.sentence())
     for note in draft.notes:
         answer(inert(note))
     if draft.accepted:
