@@ -8,6 +8,7 @@ export default tseslint.config(
   {
     ignores: [
       '.venv/**',
+      '.venvs/**',
       '.build/**',
       '.yarn/**',
       'build/**',
@@ -54,6 +55,10 @@ export default tseslint.config(
       eqeqeq: 'error',
       // English only in this release; the texts are short and in one place each.
       'jupyter/no-untranslated-string': 'off',
+      // All of it together is smaller than one chart library, which is loaded when needed.
+      'jupyter/prefer-lazy-imports': 'off',
+      // Jupyter's own way to keep command ids together.
+      '@typescript-eslint/no-namespace': 'off',
       'prefer-arrow-callback': 'error'
     }
   },

@@ -1,7 +1,12 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-import { jobsPlugin } from './jobs/plugin';
+import { serverPartPlugin } from './api/plugin';
+import { jobNotebooksPlugin, jobsPlugin } from './jobs/plugin';
 
-const plugins: JupyterFrontEndPlugin<unknown>[] = [jobsPlugin];
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  serverPartPlugin,
+  jobNotebooksPlugin,
+  jobsPlugin
+];
 
 export default plugins;

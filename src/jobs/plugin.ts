@@ -2,18 +2,183 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
+import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { FileDialog, IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import { ILauncher } from '@jupyterlab/launcher';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { Widget } from '@lumino/widgets';
 
-export const jobsPlugin: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter_mlinfn:plugin',
-  description: 'Jobs panel.',
+import { Announcer } from '../components/announcer';
+import { jobsIcon } from '../components/icons';
+import { IJobs, IServerPart } from '../tokens';
+import { CommandIDs } from './commands';
+import { Desk } from './desk';
+import { JobsDrive } from './drive';
+import { addJobCommands } from './jobcommands';
+import { JobsModel } from './model';
+import { JOB_NOTEBOOK, jobNotebookFactory, JobNotebooks } from './notebooks';
+import { JobsPanel } from './sidepanel';
+
+const PALETTE = 'Jobs';
+const PANEL = 'mlinfn-jobs-panel';
+
+/** Read-only notebooks of jobs, kept up to date. */
+export const jobNotebooksPlugin: JupyterFrontEndPlugin<JobNotebooks> = {
+  id: 'jupyter_mlinfn:job-notebooks',
+  description:
+    'Opens the notebooks of jobs, partial or final, wherever they lie.',
   autoStart: true,
-  activate: (app: JupyterFrontEnd) => {
-    const panel = new Widget();
-    panel.id = 'mlinfn-jobs-panel';
-    panel.title.caption = 'Jobs';
-    panel.title.label = 'Jobs';
-    panel.addClass('jp-Mlinfn-panel');
-    app.shell.add(panel, 'left', { rank: 610 });
+  provides: JobNotebooks.token,
+  requires: [
+    IServerPart,
+    NotebookPanel.IContentFactory,
+    IEditorServices,
+    IRenderMimeRegistry
+  ],
+  optional: [ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    server: IServerPart,
+    contentFactory: NotebookPanel.IContentFactory,
+    editors: IEditorServices,
+    rendermime: IRenderMimeRegistry,
+    restorer: ILayoutRestorer | null
+  ): JobNotebooks => {
+    app.serviceManager.contents.addDrive(new JobsDrive(server.client));
+    const factory = jobNotebookFactory(contentFactory, editors, rendermime);
+    app.docRegistry.addWidgetFactory(factory);
+    const notebooks = new JobNotebooks(server.client, server.live);
+    factory.widgetCreated.connect((_, panel) => {
+      notebooks.follow(panel);
+    }, notebooks);
+    if (restorer) {
+      void restorer.restore(notebooks.tracker, {
+        command: 'docmanager:open',
+        args: panel => ({ path: panel.context.path, factory: JOB_NOTEBOOK }),
+        name: panel => panel.context.path
+      });
+    }
+    return notebooks;
   }
 };
+
+/** The jobs: panel, tabs, commands and all ways to submit. */
+export const jobsPlugin: JupyterFrontEndPlugin<IJobs> = {
+  id: 'jupyter_mlinfn:jobs',
+  description: 'Jobs panel, job tabs and the submit form.',
+  autoStart: true,
+  provides: IJobs,
+  requires: [IServerPart, IDocumentManager],
+  optional: [
+    INotebookTracker,
+    ILabShell,
+    ILayoutRestorer,
+    ICommandPalette,
+    ILauncher,
+    IFileBrowserFactory
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    server: IServerPart,
+    documents: IDocumentManager,
+    notebooks: INotebookTracker | null,
+    labShell: ILabShell | null,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    launcher: ILauncher | null,
+    files: IFileBrowserFactory | null
+  ): IJobs => {
+    const model = new JobsModel(server.client, server.live);
+    const desk = new Desk({
+      app,
+      server,
+      model,
+      documents,
+      notebooks,
+      labShell,
+      chooseFile: () => chooseFile(documents)
+    });
+    addJobCommands(app.commands, { desk, model, notebooks, files });
+    addSidePanel(app, desk, model, server, labShell, restorer);
+    app.commands.addCommand(CommandIDs.openJobs, {
+      label: 'Show Jobs',
+      icon: jobsIcon,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => app.shell.activateById(PANEL)
+    });
+    addAnnouncer(model);
+    if (restorer) {
+      restoreTabs(restorer, desk);
+    }
+    for (const command of [
+      CommandIDs.submit,
+      CommandIDs.openJobs,
+      CommandIDs.openJobsTab,
+      CommandIDs.cleanUp
+    ]) {
+      palette?.addItem({ command, category: PALETTE });
+    }
+    launcher?.add({ command: CommandIDs.submit, category: 'Other', rank: 10 });
+    return {
+      submitWith: environment => desk.submitPath(undefined, { environment }),
+      open: id => desk.open(id)
+    };
+  }
+};
+
+function addSidePanel(
+  app: JupyterFrontEnd,
+  desk: Desk,
+  model: JobsModel,
+  server: IServerPart,
+  labShell: ILabShell | null,
+  restorer: ILayoutRestorer | null
+): void {
+  const panel = new JobsPanel({
+    model,
+    live: server.live,
+    actions: desk,
+    narrow: labShell !== null
+  });
+  panel.id = PANEL;
+  desk.showInPanel = job => {
+    panel.showJob(job);
+    app.shell.activateById(panel.id);
+  };
+  app.shell.add(panel, 'left', { rank: 610 });
+  restorer?.add(panel, panel.id);
+}
+
+function addAnnouncer(model: JobsModel): void {
+  const announcer = new Announcer();
+  Widget.attach(announcer, document.body);
+  model.announced.connect((_, sentence) => announcer.say(sentence), announcer);
+}
+
+function restoreTabs(restorer: ILayoutRestorer, desk: Desk): void {
+  void restorer.restore(desk.tracker, {
+    command: CommandIDs.openJob,
+    args: widget => ({ id: widget.content.jobId }),
+    name: widget => widget.content.jobId
+  });
+  void restorer.restore(desk.listTracker, {
+    command: CommandIDs.openJobsTab,
+    name: () => 'jobs'
+  });
+}
+
+/** Let people choose a notebook or script of this server. */
+async function chooseFile(documents: IDocumentManager): Promise<string | null> {
+  const answer = await FileDialog.getOpenFiles({
+    manager: documents,
+    title: 'Which notebook or script shall run?',
+    label: 'Notebooks (.ipynb) and Python scripts (.py)',
+    filter: file =>
+      file.type === 'directory' || /\.(ipynb|py)$/.test(file.name) ? {} : null
+  });
+  return answer.value?.find(file => file.type !== 'directory')?.path ?? null;
+}

@@ -1,0 +1,53 @@
+/**
+ * Short names for the types generated from the server's OpenAPI document.
+ */
+import type { components } from './generated';
+
+type Schemas = components['schemas'];
+
+export type Accelerator = Schemas['Accelerator'];
+export type Attempt = Schemas['Attempt'];
+export type CleanupPlan = Schemas['CleanupPlan'];
+export type CleanupRequest = Schemas['CleanupRequest'];
+export type DebugKernel = Schemas['DebugKernel'];
+export type Draft = Schemas['Draft'];
+export type Environment = Schemas['Environment'];
+export type EnvironmentList = Schemas['EnvironmentList'];
+export type GpuHistory = Schemas['GpuHistory'];
+export type GpuSnapshot = Schemas['GpuSnapshot'];
+export type Holder = Schemas['Holder'];
+export type JobCounts = Schemas['JobCounts'];
+export type JobDetails = Schemas['JobDetails'];
+export type JobPage = Schemas['JobPage'];
+export type JobRecord = Schemas['JobRecord'];
+export type JobState = JobRecord['state'];
+export type KernelChoice = Schemas['KernelChoice'];
+export type LogChunk = Schemas['LogChunk'];
+export type Parameter = Schemas['Parameter'];
+export type Problem = Schemas['Problem'];
+export type Progress = Schemas['Progress'];
+export type Reason = Schemas['Reason'];
+export type Resources = Schemas['Resources'];
+export type SubmitForm = Schemas['SubmitForm'];
+
+/** What a person asks for; every field but the source has a default on the server. */
+export type JobRequest = Partial<Schemas['JobRequest']> & { source: string };
+
+/** Changes to a recorded request; fields left out stay as they were. */
+export type RerunRequest = Partial<Schemas['RerunRequest']>;
+
+/** Values as JSON carries them. */
+export type Values = Record<string, unknown>;
+
+/** What the live socket carries. */
+export type ClientMessage = Schemas['ClientMessage'];
+export type GpuChanges = Schemas['GpuChanges'];
+export type JobChanges = Schemas['JobChanges'];
+export type JobNotebook = Schemas['JobNotebook'];
+export type SaveRequest = Schemas['Save'];
+export type ServerMessage = Schemas['ServerMessage'];
+export type Frames = {
+  gpus: Schemas['GpusFull'] | Schemas['GpusDelta'];
+  jobs: Schemas['JobsFull'] | Schemas['JobsDelta'];
+  tasks: Schemas['TasksFull'];
+};

@@ -1,0 +1,67 @@
+import * as React from 'react';
+
+import type { SubmitForm } from '../api/types';
+import type { IFields } from './fields';
+import type { SubmitModel } from './submitmodel';
+
+/** What every part of the submit form is drawn from. */
+export interface IPartProps {
+  model: SubmitModel;
+  form: SubmitForm;
+  fields: IFields;
+}
+
+interface IFieldProps {
+  label: React.ReactNode;
+  hint?: string;
+  problem?: string | null;
+  children: (id: string, describedBy?: string) => React.ReactNode;
+}
+
+/** A label, a control, and below it what helps or what is wrong. */
+export function Field(props: IFieldProps): React.ReactElement {
+  const id = React.useId();
+  const below = props.problem ?? props.hint;
+  const describedBy = below ? `${id}-below` : undefined;
+  return (
+    <div className="jp-Mlinfn-field">
+      <label htmlFor={id}>{props.label}</label>
+      {props.children(id, describedBy)}
+      {below && (
+        <p
+          id={describedBy}
+          className={props.problem ? 'jp-Mlinfn-problem' : 'jp-Mlinfn-hint'}
+        >
+          {below}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface ITextFieldProps {
+  label: React.ReactNode;
+  value: string;
+  hint?: string;
+  problem?: string | null;
+  onChange: (value: string) => void;
+}
+
+export function TextField(props: ITextFieldProps): React.ReactElement {
+  return (
+    <Field label={props.label} hint={props.hint} problem={props.problem}>
+      {(id, describedBy) => (
+        <input
+          id={id}
+          className="jp-Mlinfn-input"
+          type="text"
+          spellCheck={false}
+          value={props.value}
+          aria-describedby={describedBy}
+          aria-invalid={props.problem ? true : undefined}
+          onChange={event => props.onChange(event.target.value)}
+        />
+      )}
+    </Field>
+  );
+}

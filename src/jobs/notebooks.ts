@@ -1,0 +1,120 @@
+import type { IEditorServices } from '@jupyterlab/codeeditor';
+import { WidgetTracker } from '@jupyterlab/apputils';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type { ICodeCellModel } from '@jupyterlab/cells';
+import type { INotebookContent } from '@jupyterlab/nbformat';
+import { isCode } from '@jupyterlab/nbformat';
+import type { INotebookModel } from '@jupyterlab/notebook';
+import { NotebookPanel, NotebookWidgetFactory } from '@jupyterlab/notebook';
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { JSONExt, Token } from '@lumino/coreutils';
+import { Poll } from '@lumino/polling';
+import { Widget } from '@lumino/widgets';
+
+import type { Client } from '../api/client';
+import type { LiveSocket } from '../api/live';
+import { jobOfPath } from './drive';
+
+export const JOB_NOTEBOOK = 'Notebook of a job';
+
+const LOOK_EVERY = 2_000;
+
+/** A notebook view without kernel and without buttons that would need one. */
+export function jobNotebookFactory(
+  contentFactory: NotebookPanel.IContentFactory,
+  editors: IEditorServices,
+  rendermime: IRenderMimeRegistry
+): NotebookWidgetFactory {
+  return new NotebookWidgetFactory({
+    name: JOB_NOTEBOOK,
+    label: JOB_NOTEBOOK,
+    fileTypes: ['notebook'],
+    modelName: 'notebook',
+    readOnly: true,
+    preferKernel: false,
+    canStartKernel: false,
+    contentFactory,
+    mimeTypeService: editors.mimeTypeService,
+    rendermime,
+    toolbarFactory: () => [{ name: 'note', widget: note() }]
+  });
+}
+
+function note(): Widget {
+  const widget = new Widget();
+  widget.addClass('jp-Mlinfn-note');
+  widget.node.textContent =
+    'What the job has written so far; read only, kept up to date.';
+  return widget;
+}
+
+/** Keeps the open notebooks of jobs up to date while their jobs run. */
+export class JobNotebooks {
+  constructor(
+    private readonly _client: Client,
+    private readonly _live: LiveSocket
+  ) {}
+
+  static readonly token = new Token<JobNotebooks>(
+    'jupyter_mlinfn:JobNotebooks',
+    'The open notebooks of jobs.'
+  );
+
+  readonly tracker = new WidgetTracker<NotebookPanel>({
+    namespace: 'mlinfn-job-notebook'
+  });
+
+  /** Follow a notebook that was just opened. */
+  follow(panel: NotebookPanel): void {
+    void this.tracker.add(panel);
+    let shown = '';
+    const poll = new Poll({
+      name: `mlinfn-notebook-${panel.id}`,
+      frequency: { interval: LOOK_EVERY, backoff: true, max: 30_000 },
+      standby: () =>
+        !panel.isVisible || document.hidden || this._live.status === 'paused',
+      factory: async () => {
+        const id = jobOfPath(panel.context.path);
+        const notebook = await this._client.notebook(id);
+        await panel.context.ready;
+        if (notebook.modified !== shown && !panel.isDisposed) {
+          shown = notebook.modified;
+          await show(panel.context, notebook.content as INotebookContent);
+        }
+        if (notebook.final) {
+          void poll.stop();
+        }
+      }
+    });
+    panel.disposed.connect(() => poll.dispose(), poll);
+  }
+}
+
+/** Put new outputs into the open notebook in place, so that the reader's place is kept. */
+async function show(
+  context: DocumentRegistry.IContext<INotebookModel>,
+  content: INotebookContent
+): Promise<void> {
+  const { cells } = context.model;
+  const same =
+    cells.length === content.cells.length &&
+    content.cells.every((cell, index) => {
+      const shown = cells.get(index);
+      return shown.type === cell.cell_type && shown.id === cell.id;
+    });
+  if (!same) {
+    await context.revert();
+    return;
+  }
+  content.cells.forEach((cell, index) => {
+    if (!isCode(cell)) {
+      return;
+    }
+    const { sharedModel } = cells.get(index) as ICodeCellModel;
+    if (!JSONExt.deepEqual(sharedModel.getOutputs(), cell.outputs)) {
+      sharedModel.setOutputs(cell.outputs);
+    }
+    sharedModel.execution_count = cell.execution_count;
+  });
+  context.model.dirty = false;
+}

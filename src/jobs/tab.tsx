@@ -1,0 +1,176 @@
+import * as React from 'react';
+
+import type { JobRecord } from '../api/types';
+import { useModel, useTicks, WatchingWidget } from '../components/panel';
+import { showDuration } from '../components/quantities';
+import { Failure, LiveLine, Notice, Skeleton } from '../components/states';
+import { jobsIcon } from '../components/icons';
+import type { IJobActions } from './actions';
+import type { JobModel } from './jobmodel';
+import type { LiveSocket } from '../api/live';
+import { Log } from './log';
+import { Record } from './record';
+import { RowReason } from './row';
+import { JobState, ProgressBar } from './state';
+import { Timeline } from './timeline';
+import {
+  hasEnded,
+  isActive,
+  parameterText,
+  progressText,
+  share,
+  valuesText
+} from './words';
+
+interface IJobProps {
+  model: JobModel;
+  live: LiveSocket;
+  actions: IJobActions;
+  /** Back to the list, where the job is shown in its place. */
+  onBack?: () => void;
+}
+
+/** One job with all that is known of it. */
+export function Job(props: IJobProps): React.ReactElement {
+  const { model, actions } = props;
+  useModel(model);
+  const { job, details } = model;
+  useTicks(job !== null && isActive(job));
+  return (
+    <article className="jp-Mlinfn-jobTab" aria-label="Job">
+      {props.onBack && (
+        <button className="jp-Mlinfn-button" onClick={props.onBack}>
+          ‹ All jobs
+        </button>
+      )}
+      <LiveLine live={props.live} />
+      {model.gone && (
+        <Notice title="This job was deleted">
+          <p>Its results folder was kept unless you removed it too.</p>
+        </Notice>
+      )}
+      {!job && model.error && (
+        <Failure
+          error={model.error}
+          what="The job could not be read"
+          retry={() => void model.refresh()}
+        />
+      )}
+      {!job && !model.error && <Skeleton lines={8} />}
+      {job && !model.gone && (
+        <>
+          <Head job={job} actions={actions} />
+          {details && <Timeline details={details} job={job} />}
+          <Now job={job} />
+          <Log model={model} />
+          {details && <Record details={details} job={job} />}
+        </>
+      )}
+    </article>
+  );
+}
+
+function Head(props: {
+  job: JobRecord;
+  actions: IJobActions;
+}): React.ReactElement {
+  const { job, actions } = props;
+  const ended = hasEnded(job);
+  const button = (label: string, run: () => void, enabled = true) => (
+    <button className="jp-Mlinfn-button" disabled={!enabled} onClick={run}>
+      {label}
+    </button>
+  );
+  return (
+    <header className="jp-Mlinfn-jobHead">
+      <h2>
+        {job.name} <span className="jp-Mlinfn-hint">{job.id}</span>
+      </h2>
+      <p>
+        <JobState job={job} />{' '}
+        <span className="jp-Mlinfn-numbers">{progressText(job)}</span>
+      </p>
+      {Object.keys(job.parameters).length > 0 && (
+        <p>
+          <code>{parameterText(job.parameters)}</code>
+        </p>
+      )}
+      <RowReason job={job} actions={actions} />
+      <div className="jp-Mlinfn-actions">
+        {button('Open notebook', () => actions.openNotebook(job))}
+        {job.output && button('Open output', () => actions.openOutput(job))}
+        {!ended &&
+          button(
+            job.cancelling ? 'Cancelling…' : 'Cancel',
+            () => actions.cancel(job),
+            !job.cancelling
+          )}
+        {ended && button('Rerun', () => actions.rerun(job))}
+        {button('Edit and rerun…', () => actions.edit(job))}
+        {ended && button('Open a kernel here', () => actions.openKernel(job))}
+        {ended && button('Delete…', () => actions.remove(job))}
+      </div>
+    </header>
+  );
+}
+
+/** How far it is: cells, recorded values, the last line. */
+function Now({ job }: { job: JobRecord }): React.ReactElement | null {
+  const { progress } = job;
+  const done = share(job);
+  if (!progress || hasEnded(job)) {
+    return null;
+  }
+  const values = valuesText(progress.values);
+  return (
+    <section aria-label="Progress">
+      <h3>Progress</h3>
+      {done !== null && (
+        <ProgressBar share={done} label="Cells of the notebook done" />
+      )}
+      <p>
+        {progress.cells_done} of {progress.cells_total} cells done
+        {values && `; ${values}`}
+      </p>
+      <p className="jp-Mlinfn-hint">
+        Time limit {showDuration(job.resources.time)}
+      </p>
+    </section>
+  );
+}
+
+/** A job in the main area. */
+export class JobWidget extends WatchingWidget {
+  constructor(private readonly _props: IJobProps) {
+    super(_props.model);
+    const { model } = _props;
+    this.id = `mlinfn-job-${model.id}`;
+    this.title.icon = jobsIcon;
+    this.title.closable = true;
+    this.title.label = `Job ${model.id}`;
+    model.stateChanged.connect(this._onChange, this);
+  }
+
+  get jobId(): string {
+    return this._props.model.id;
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      super.dispose();
+      this._props.model.dispose();
+    }
+  }
+
+  protected render(): React.ReactElement {
+    return <Job {...this._props} />;
+  }
+
+  private _onChange(): void {
+    const { job } = this._props.model;
+    if (job) {
+      this.title.label = job.name;
+      this.title.caption = `${job.name}: ${job.state}`;
+    }
+  }
+}
