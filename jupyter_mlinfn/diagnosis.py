@@ -217,7 +217,10 @@ def dispatcher(bench: Workbench) -> Check:
 
 def gpus(bench: Workbench) -> Check:
     """The accelerators the driver shows."""
-    snapshot = bench.snapshot_gpus(GPU_PATIENCE)
+    from jupyter_mlinfn.gpus.snapshot import take_snapshot
+
+    simulated = bench.settings.gpus_simulated
+    snapshot = take_snapshot(deadline=GPU_PATIENCE, simulated=simulated)
     if snapshot.missing:
         return Check(name="gpus", state="missing", text=snapshot.missing)
     usable = [device for device in snapshot.accelerators if not device.cut]

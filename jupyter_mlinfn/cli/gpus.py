@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -32,14 +33,37 @@ def gpus(watch: bool, as_json: bool) -> None:
         raise click.UsageError("--json is one document and cannot watch: leave out one of both.")
     bench = open_bench()
     if as_json:
-        emit(bench.snapshot_gpus())
+        emit(look(bench))
     elif watch and sys.stdout.isatty():
         watch_gpus(bench)
     else:
-        show_snapshot(bench.snapshot_gpus())
+        show_snapshot(look(bench))
         while watch:
             time.sleep(INTERVAL)
-            show_snapshot(bench.snapshot_gpus())
+            show_snapshot(look(bench))
+
+
+def look(bench: Workbench) -> GpuSnapshot:
+    """One sample, with the names of the jobs that hold devices."""
+    from jupyter_mlinfn.gpus.holders import Knowledge
+    from jupyter_mlinfn.gpus.snapshot import take_snapshot
+
+    return take_snapshot(
+        simulated=bench.settings.gpus_simulated, knowledge=Knowledge(jobs=names_of_jobs(bench))
+    )
+
+
+def names_of_jobs(bench: Workbench) -> dict[str, str]:
+    """The running jobs' names; the GPUs are shown without them while the index is silent."""
+    from jupyter_mlinfn.cli.terminal import say
+    from jupyter_mlinfn.model.errors import Unavailable
+
+    try:
+        page = bench.store.page(states=("starting", "running"), limit=200)
+    except Unavailable as error:
+        say(f"Jobs are shown without their names. {error.text}")
+        return {}
+    return {record.id: record.name for record in page.jobs}
 
 
 def watch_gpus(bench: Workbench) -> None:
@@ -51,7 +75,7 @@ def watch_gpus(bench: Workbench) -> None:
 
     with Live(console=console(), auto_refresh=False) as live:
         while True:
-            snapshot = bench.snapshot_gpus()
+            snapshot = look(bench)
             seen = Text(snapshot.missing) if snapshot.missing else gpus_table(snapshot)
             live.update(seen, refresh=True)
             time.sleep(INTERVAL)
@@ -116,7 +140,9 @@ def row(device: Accelerator) -> tuple[str, ...]:
 
 
 def signal_words(device: Accelerator) -> str:
-    """``busy 83 %``, ``idle``, ``unknown``, ``lost``, ``silent since 14:02``."""
+    """``busy 83 %``, ``idle 40 min``, ``unknown``, ``lost``, ``silent since 14:02``."""
+    from jupyter_mlinfn.model.quantities import show_duration
+
     if device.state == "lost":
         return "lost"
     if device.state == "silent":
@@ -125,7 +151,12 @@ def signal_words(device: Accelerator) -> str:
     if device.cut:
         return "see slices"
     signal = device.signal
-    return signal.state if signal.percent is None else f"{signal.state} {signal.percent:.0f} %"
+    words: str = signal.state
+    if signal.percent is not None and signal.state != "idle":
+        words += f" {signal.percent:.0f} %"
+    if signal.since is not None and signal.state == "idle":
+        words += f" {show_duration((datetime.now(UTC) - signal.since).total_seconds())}"
+    return words
 
 
 def holder_words(device: Accelerator) -> str:

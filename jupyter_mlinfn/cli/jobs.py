@@ -30,7 +30,7 @@ STATES: tuple[JobState, ...] = (
 @click.option(
     "--limit",
     metavar="N",
-    type=count("limit", 1, 500),
+    type=count("limit", 1, 200),
     default="50",
     show_default=True,
     help="How many.",
