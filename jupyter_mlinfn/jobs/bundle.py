@@ -9,8 +9,9 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import Final, Literal
 
 from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
 from jupyter_mlinfn.model.errors import InputError, Unavailable
@@ -42,7 +43,7 @@ class InputHashes:
         self.limit = limit
         self._known: dict[tuple[int, int, int, int], str] = {}
 
-    def of(self, stream: BinaryIO) -> str | None:
+    def of(self, stream: BufferedReader) -> str | None:
         """The hash of an open regular file."""
         facts = os.fstat(stream.fileno())
         if facts.st_size > self.limit:
@@ -54,7 +55,7 @@ class InputHashes:
 
 
 @contextmanager
-def open_regular(path: Path, inside: Path | None = None) -> Iterator[BinaryIO]:
+def open_regular(path: Path, inside: Path | None = None) -> Iterator[BufferedReader]:
     """Open a regular file without waiting; with ``inside``, only when it really lies there.
 
     What is opened is what is checked, so swapping a link in between gains nothing.

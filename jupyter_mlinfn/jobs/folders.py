@@ -21,10 +21,10 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from jupyter_mlinfn.process.durable import sync_folder, touch_durably, write_durably
 from jupyter_mlinfn.model.environments import EnvironmentRef, Package
 from jupyter_mlinfn.model.errors import NotFound, Unavailable
 from jupyter_mlinfn.model.jobs import JOB_ID, JobRequest, JobSpec
+from jupyter_mlinfn.process.durable import sync_folder, touch_durably, write_durably
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -63,7 +63,7 @@ class Source:
 
     @property
     def _metadata(self) -> Mapping[str, Any]:
-        return {} if self.notebook is None else self.notebook["metadata"]  # type: ignore[no-any-return]
+        return {} if self.notebook is None else self.notebook["metadata"]
 
     @property
     def _spec(self) -> Mapping[str, Any]:
@@ -73,8 +73,7 @@ class Source:
 
 def check_path(text: str, field: str = "source") -> Path:
     """The absolute path that ``text`` names. Raises :class:`InputError` for no usable path."""
-    printable = text.isprintable() and text.isascii() or _printable(text)
-    if not printable:
+    if not _printable(text):
         raise InputError(
             "This path holds characters that cannot be shown, such as a line break. "
             "Rename the file.",
