@@ -5,6 +5,7 @@ import * as path from 'path';
 
 import { tookPart, pythonVersion } from './parts';
 import { IMAGES, LOOKS, VENV } from './paths';
+import type { IPlaceOptions } from './place';
 import { Place } from './place';
 
 export { expect };
@@ -29,13 +30,32 @@ declare global {
   }
 }
 
+interface ITestFixtures {
+  /** Open a place of one's own; it is closed when the test ends. */
+  ownPlace: (options?: IPlaceOptions) => Promise<Place>;
+}
+
 interface IWorkerFixtures {
   /** JupyterLab with simulated GPUs, shared by the tests that do not kill it. */
   place: Place;
 }
 
-/** Tests that share one server; those that kill theirs open a `Place` themselves. */
-export const test = plain.extend<object, IWorkerFixtures>({
+/** Tests that share one server; those that kill theirs open one of their own. */
+export const test = plain.extend<ITestFixtures, IWorkerFixtures>({
+  ownPlace: [
+    // eslint-disable-next-line no-empty-pattern
+    async ({}, use) => {
+      const opened: Place[] = [];
+      await use(async options => {
+        opened.push(await Place.open(options));
+        return opened[opened.length - 1];
+      });
+      for (const place of opened) {
+        await place.close();
+      }
+    },
+    { timeout: 60_000 }
+  ],
   place: [
     // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {

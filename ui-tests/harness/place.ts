@@ -19,8 +19,8 @@ export interface IPlaceOptions {
   program?: 'lab' | 'notebook';
   /** `true`: simulated GPUs, as with `make lab GPUS=simulated`. */
   gpus?: boolean;
-  /** The virtual environment of the server. */
-  venv?: string;
+  /** A virtual environment on top of the checkout's, with more in it. */
+  on?: string;
   /** CPUs that jobs may use together. */
   cpus?: number;
   /** Further arguments of the server. */
@@ -77,8 +77,9 @@ export class Place {
     return pid;
   }
 
-  get bin(): string {
-    return path.join(this._options.venv ?? VENV, 'bin');
+  /** The Python of the server. */
+  get python(): string {
+    return path.join(this._options.on ?? VENV, 'bin', 'python');
   }
 
   /** Address of a page, with the token that opens the door. */
@@ -92,9 +93,10 @@ export class Place {
     const exposed = program === 'lab' ? 'LabApp' : 'JupyterNotebookApp';
     const log = fs.openSync(path.join(this.base, 'server.log'), 'a');
     const server = spawn(
-      path.join(this.bin, 'jupyter'),
+      this.python,
       [
-        program,
+        '-m',
+        program === 'lab' ? 'jupyterlab' : 'notebook',
         '--no-browser',
         `--port=${this.port}`,
         '--ServerApp.port_retries=0',
@@ -149,7 +151,7 @@ export class Place {
   /** Run `mlinfn` as this person; standard output of it. */
   async mlinfn(...args: string[]): Promise<string> {
     const { stdout } = await promisify(execFile)(
-      path.join(this.bin, 'mlinfn'),
+      path.join(VENV, 'bin', 'mlinfn'),
       args,
       { env: this.env(), cwd: this.root }
     );
@@ -233,15 +235,27 @@ export class Place {
 
   /** The person's environment: nothing of who runs the tests but the system's paths. */
   env(): NodeJS.ProcessEnv {
+    const { gpus, on } = this._options;
+    const bin = [...(on ? [on] : []), VENV].map(venv => path.join(venv, 'bin'));
     return {
-      PATH: `${this.bin}:/usr/local/bin:/usr/bin:/bin`,
+      PATH: [...bin, '/usr/local/bin', '/usr/bin', '/bin'].join(':'),
       LANG: 'C.UTF-8',
       HOME: path.join(this.base, 'home'),
       JUPYTER_CONFIG_DIR: path.join(this.base, 'config'),
       JUPYTER_DATA_DIR: path.join(this.base, 'data'),
       JUPYTER_RUNTIME_DIR: path.join(this.base, 'runtime'),
       JUPYTER_PLATFORM_DIRS: '0',
-      ...(this._options.gpus ? { MLINFN_GPUS: 'simulated' } : {})
+      ...(gpus ? { MLINFN_GPUS: 'simulated' } : {}),
+      ...(on ? this._below() : {})
+    };
+  }
+
+  /** The checkout's own extensions and configuration, for a server of another prefix. */
+  private _below(): NodeJS.ProcessEnv {
+    return {
+      JUPYTER_PATH: path.join(VENV, 'share', 'jupyter'),
+      JUPYTER_CONFIG_PATH: path.join(VENV, 'etc', 'jupyter'),
+      JUPYTERLAB_DIR: path.join(VENV, 'share', 'jupyter', 'lab')
     };
   }
 
