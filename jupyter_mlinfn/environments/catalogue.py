@@ -1,0 +1,196 @@
+"""The list of environments for people: those behind kernels, and those found beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from jupyter_mlinfn.environments.discovery import find_prefixes
+from jupyter_mlinfn.environments.inventory import digest, inventory, python_version
+from jupyter_mlinfn.environments.kernels import FoundKernel, SpecFinder, find_kernels
+from jupyter_mlinfn.environments.measurements import Measurements, Wanted
+from jupyter_mlinfn.environments.prefixes import minor_version, site_folders
+from jupyter_mlinfn.environments.programs import KernelProgram, find_program
+from jupyter_mlinfn.environments.worker import ensure_worker
+from jupyter_mlinfn.model.environments import Environment, EnvironmentList, Package
+
+_TELLING = (
+    "torch", "pytorch", "tensorflow", "jax", "root", "geant4", "scikit-learn", "xgboost",
+    "lightgbm", "transformers", "keras", "uproot", "awkward", "coffea", "dask", "polars",
+    "pandas", "scipy", "numpy", "matplotlib", "ipykernel",
+)  # fmt: skip
+_TELLING_SHOWN = 3
+_SYSTEM_PREFIXES = {"/", "/usr", "/usr/local"}
+"""Prefixes that hold the whole system: their size says nothing about an environment."""
+
+
+@dataclass
+class _Place:
+    """One prefix with the kernels that run in it."""
+
+    prefix: Path
+    python: str
+    kernels: list[str] = field(default_factory=list)
+
+
+class Catalogue:
+    """Reads what is there at every call; sizes come from a worker process in the background.
+
+    ``root`` is where the notebooks are (default: the folder this process was started in).
+    Methods may be called from any thread; :meth:`list` reads files and must not be called on an
+    event loop.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        folders: Iterable[str | Path] = (),
+        *,
+        root: Path | None = None,
+        finder: SpecFinder | None = None,
+    ) -> None:
+        self.measurements = Measurements(data_dir / "environments")
+        self._folders = [Path(folder) for folder in folders]
+        self._root = root or Path.cwd()
+        self._finder = finder
+        self._lock = Lock()
+        self._inventories: dict[str, tuple[tuple[object, ...], tuple[Package, ...]]] = {}
+
+    def list(self, *, measure: bool = True) -> EnvironmentList:
+        """All environments; with ``measure`` the worker is started for sizes that are missing."""
+        kernels = find_kernels(self._finder)
+        programs = {
+            name: find_program(kernel.command) for name, kernel in kernels.items() if kernel.command
+        }
+        rows = [self._row(place) for place in self._places(programs)]
+        loose = [
+            _loose_row(kernel, programs.get(name))
+            for name, kernel in kernels.items()
+            if name not in programs or programs[name].prefix is None
+        ]
+        questions = self.measurements.open_questions(
+            [wanted for _, wanted in rows if wanted is not None]
+        )
+        measuring = measure and self._ask(questions)
+        ordered = sorted((row for row, _ in rows), key=lambda row: (not row.kernels, row.name))
+        return EnvironmentList(environments=(*ordered, *loose), measuring=measuring)
+
+    def stop_measuring(self) -> None:
+        """Give up what is being measured; the worker then ends."""
+        if self.measurements.folder.is_dir():
+            self.measurements.want(())
+
+    def _ask(self, questions: Sequence[Wanted]) -> bool:
+        """Have the questions answered; ``False`` when there are none or nobody can."""
+        if not questions:
+            return False
+        try:
+            self.measurements.create()
+            if not set(questions) <= set(self.measurements.wanted()):
+                self.measurements.want(questions)
+            ensure_worker(self.measurements)
+        except OSError:
+            return False  # no room or no right in the data folder: the list goes without sizes
+        return True
+
+    def _places(self, programs: dict[str, KernelProgram]) -> tuple[_Place, ...]:
+        """Every prefix once, with the names of its kernels."""
+        places: dict[tuple[str, str], _Place] = {}
+        for name, program in programs.items():
+            if program.prefix is not None:
+                key = (os.path.realpath(program.prefix), program.python)
+                places.setdefault(key, _Place(program.prefix, program.python)).kernels.append(name)
+        for prefix in find_prefixes(self._folders, self._root):
+            python = minor_version(prefix)
+            places.setdefault((os.path.realpath(prefix), python), _Place(prefix, python))
+        return tuple(places.values())
+
+    def _row(self, place: _Place) -> tuple[Environment, Wanted | None]:
+        packages = self._packages(place)
+        prefix = str(place.prefix)
+        wanted = None
+        if prefix not in _SYSTEM_PREFIXES:
+            wanted = Wanted(prefix=prefix, stamp=_stamp(place.prefix, packages))
+        measured = self.measurements.read(prefix) if wanted else None
+        source = _source(place.prefix)
+        row = Environment(
+            name=_name(place),
+            source=source,
+            language="python" if place.python else "",
+            python=python_version(place.prefix, place.python) if place.python else None,
+            prefix=prefix,
+            kernels=tuple(place.kernels),
+            packages=len(packages),
+            telling=_telling(packages),
+            size=measured.size if measured else None,
+            files=measured.files if measured else None,
+            measured_at=measured.measured_at if measured else None,
+            problem=None if place.python or source == "conda" else "It holds no Python any more.",
+        )
+        return row, wanted
+
+    def _packages(self, place: _Place) -> tuple[Package, ...]:
+        """The inventory, read again only when one of its folders has changed."""
+        folders = [*site_folders(place.prefix, place.python), place.prefix / "conda-meta"]
+        key: tuple[object, ...] = tuple((str(folder), _mtime(folder)) for folder in folders)
+        name = f"{place.prefix} {place.python}"
+        with self._lock:
+            known = self._inventories.get(name)
+        if known is not None and known[0] == key:
+            return known[1]
+        packages = inventory(place.prefix, place.python)
+        with self._lock:
+            self._inventories[name] = (key, packages)
+        return packages
+
+
+def _loose_row(kernel: FoundKernel, program: KernelProgram | None) -> Environment:
+    """A kernel whose prefix is unknown: another language, a wrapper script, or broken."""
+    command = kernel.command
+    return Environment(
+        name=command.display_name if command else kernel.name,
+        source="kernel",
+        language=command.language if command else "",
+        kernels=(kernel.name,),
+        problem=program.problem if program else kernel.problem,
+    )
+
+
+def _source(prefix: Path) -> str:
+    if (prefix / "conda-meta").is_dir():
+        return "conda"
+    return "venv" if (prefix / "pyvenv.cfg").is_file() else "system"
+
+
+def _name(place: _Place) -> str:
+    """What people call it: the folder's name, with its parent's where that says too little."""
+    prefix = place.prefix
+    if _source(prefix) == "system":
+        return f"Python {place.python} of {prefix}"
+    if (prefix / "conda-meta").is_dir() and (prefix / "condabin").is_dir():
+        return "base"
+    generic = prefix.name.lstrip(".") in {"venv", "env", "virtualenv"}
+    return f"{prefix.parent.name}/{prefix.name}" if generic else prefix.name
+
+
+def _telling(packages: Sequence[Package]) -> tuple[Package, ...]:
+    """The few packages that tell what an environment is for."""
+    by_name = {package.name: package for package in packages}
+    return tuple(by_name[name] for name in _TELLING if name in by_name)[:_TELLING_SHOWN]
+
+
+def _stamp(prefix: Path, packages: Sequence[Package]) -> str:
+    """Changes with the packages, and when files come or go in the prefix's main folders."""
+    times = [_mtime(prefix / name) for name in ("", "bin", "lib", "share")]
+    return hashlib.sha256(f"{digest(packages)} {times}".encode()).hexdigest()[:32]
+
+
+def _mtime(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0  # not there, which is a state like another
