@@ -42,7 +42,7 @@ def where_the_report_lies(error: Exception) -> str:
     try:
         path = write_report(text)
     except OSError as problem:
-        return f"The details could not be written ({problem.strerror}):\n{text}"
+        return f"The details could not be written either ({problem.strerror}): {text}"
     return f"The details are in {path}. Please send that file with your question."
 
 

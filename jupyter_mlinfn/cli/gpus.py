@@ -129,7 +129,7 @@ def row(device: Accelerator) -> tuple[str, ...]:
     name = device.mig.profile if device.mig else device.name
     memory = device.memory
     return (
-        f"  {device.index}" if device.parent else str(device.index),
+        f"  {device.index}/{device.mig.gpu_instance}" if device.mig else str(device.index),
         inert(name + (" (cut)" if device.cut else "")),
         signal_words(device),
         f"{show_memory(memory.used)} / {show_memory(memory.total)}" if memory else "–",

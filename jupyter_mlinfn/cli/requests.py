@@ -39,5 +39,5 @@ def validated(model: type[Model], **values: Any) -> Model:
 
 
 def exit_code_of(problems: Sequence[Problem]) -> int:
-    """The exit code submitting would have: the gravest of its problems, 2 for plain input."""
-    return max((_EXIT_CODES.get(problem.code, 2) for problem in problems), default=2)
+    """The exit code that submitting would have: what the person can correct comes first."""
+    return min((_EXIT_CODES.get(problem.code, 2) for problem in problems), default=2)

@@ -16,7 +16,7 @@ from jupyter_mlinfn.cli.options import (
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from jupyter_mlinfn.model.jobs import RerunRequest
+    from jupyter_mlinfn.model.jobs import JobSpec, Parameter, RerunRequest
     from jupyter_mlinfn.workbench import Workbench
 
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--wait", is_flag=True, help="Wait for the end; exit code 1 when the job fails.")
 @json_option
 def rerun(job: str, as_json: bool, wait: bool, **options: Any) -> int:
-    """Run a job again. What is not given stays as it was; its notebook is read again."""
+    """Run a job again. It runs the code that the job captured; what is not given stays as it was."""
     from jupyter_mlinfn.cli.bench import open_bench
     from jupyter_mlinfn.cli.terminal import answer, emit, inert, say
 
@@ -66,7 +66,24 @@ def changes(bench: Workbench, job: str, options: dict[str, Any]) -> RerunRequest
 def changed_parameters(
     bench: Workbench, job: str, raw: dict[str, str]
 ) -> dict[str, JsonValue] | None:
-    """The recorded values with the typed ones over them, in the types of the recorded notebook."""
+    """The recorded values with the typed ones over them, in the types of the captured notebook."""
+    from jupyter_mlinfn.jobs.parameters import coerce
+
     if not raw:
         return None
-    return {**bench.folders.read_spec(job).parameters, **raw}
+    spec = bench.folders.read_spec(job)
+    kinds = {parameter.name: parameter for parameter in captured_parameters(bench, spec)}
+    typed = {name: coerce(text, kinds.get(name), name=name) for name, text in raw.items()}
+    return {**spec.parameters, **typed}
+
+
+def captured_parameters(bench: Workbench, spec: JobSpec) -> tuple[Parameter, ...]:
+    """The parameters of the notebook as the job captured it; none of a script."""
+    from jupyter_mlinfn.jobs.parameter_cell import read_parameters
+    from jupyter_mlinfn.jobs.sources import parse_notebook
+
+    path = bench.folders.bundle(spec.id) / "notebook.ipynb"
+    if not path.is_file():
+        return ()
+    notebook, _ = parse_notebook(path.read_bytes(), path.name)
+    return read_parameters(notebook, spec.environment.kernel.language) or ()

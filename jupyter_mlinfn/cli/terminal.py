@@ -80,10 +80,11 @@ def answer(text: str) -> None:
 
 def say_error(error: MlinfnError) -> None:
     """What went wrong, each problem on its own line with what to do about it."""
-    say(f"mlinfn: {inert(error.text)}")
+    if len(error.problems) > 1:
+        say(f"mlinfn: {len(error.problems)} things are in the way:")
     for problem in error.problems:
-        if problem.text != error.text:
-            say(f"  - {inert(problem.text)}")
+        mark = "  -" if len(error.problems) > 1 else "mlinfn:"
+        say(f"{mark} {inert(problem.text)}")
         if problem.hint:
             say(f"    {inert(problem.hint)}")
 

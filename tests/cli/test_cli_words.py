@@ -161,11 +161,12 @@ def test_how_a_job_ended_is_the_exit_code(state: Any, reason: Any, code: int) ->
     assert waiting.exit_code(job(state=state, reason=why)) == code
 
 
-def test_the_gravest_problem_of_a_draft_is_its_exit_code() -> None:
+def test_what_can_be_corrected_decides_the_exit_code_of_a_draft() -> None:
     wrong = Problem(code="bad-parameter", text="x")
     gone = Problem(code="environment-missing", text="x")
     assert exit_code_of([wrong]) == 2
-    assert exit_code_of([wrong, gone]) == 3
+    assert exit_code_of([gone]) == 3
+    assert exit_code_of([wrong, gone]) == 2
 
 
 def test_every_field_that_cannot_be_used_is_named() -> None:
@@ -208,7 +209,7 @@ def test_what_is_not_known_is_a_dash_never_zero(capsys: pytest.CaptureFixture[st
     row = capsys.readouterr().out.splitlines()[1]
     assert "unknown" in row
     assert row.count("–") == 3
-    assert " 0 " not in row.replace("  0 ", "", 1)
+    assert " 0 " not in row.replace("  0/7 ", "", 1)
 
 
 def test_holders_are_named_with_whose_they_are() -> None:
