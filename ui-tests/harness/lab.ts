@@ -13,6 +13,9 @@ export { expect };
 /** The part of JupyterLab's application that the tests speak to. */
 interface IApplication {
   restored: Promise<void>;
+  serviceManager: {
+    contents: { rename(from: string, to: string): Promise<unknown> };
+  };
   commands: { execute(id: string, args: object): Promise<unknown> };
   shell: {
     activateById(id: string): void;
