@@ -26,6 +26,9 @@ from jupyter_mlinfn.gpus.crew import Crew
 from jupyter_mlinfn.gpus.nvml import Nvml
 from jupyter_mlinfn.gpus.processes import Namespace, ProcessFacts, ProcessReader
 from jupyter_mlinfn.gpus.source import (
+    SILENT_AFTER,
+    SILENT_DEVICE,
+    SILENT_DRIVER,
     DeviceRow,
     FactsRow,
     LayoutChanged,
@@ -37,13 +40,11 @@ from jupyter_mlinfn.gpus.source import (
 if TYPE_CHECKING:
     from jupyter_mlinfn.gpus.simulated.scene import Scene
 
-LOOK_AGAIN_EXIT: Final = 75
 DEADLINE: Final = 0.4
-SILENT_AFTER: Final = 2.5
-_SILENT: Final = "The driver does not answer for this GPU. The last known values are shown."
-_SILENT_DRIVER: Final = {
+_LOOK_AGAIN_EXIT: Final = 75
+_SILENT: Final = {
     "code": "silent",
-    "text": "The NVIDIA driver does not answer. What it says is shown as soon as it does.",
+    "text": SILENT_DRIVER,
 }
 
 
@@ -117,7 +118,7 @@ class Agent:
         waited = time.monotonic() - self._opened
         if waited < SILENT_AFTER:
             return None
-        return {**_frame(self._source.facts), "missing": _SILENT_DRIVER, "hung": waited}
+        return {**_frame(self._source.facts), "missing": _SILENT, "hung": waited}
 
     def _document(self) -> dict[str, Any]:
         assert self._cards is not None
@@ -127,7 +128,7 @@ class Agent:
             taken, rows = self._latest.get(str(index), (self._opened, [_unread(index)]))
             age = now - taken
             silent = age > SILENT_AFTER or str(index) not in self._latest
-            told = {"state": "silent", "problem": _SILENT} if silent else {}
+            told = {"state": "silent", "problem": SILENT_DEVICE} if silent else {}
             devices += [{**row, **told, "age": round(age, 3)} for row in rows]
         return {
             **_frame(self._source.facts),
@@ -204,7 +205,7 @@ def _run(agent: Agent, options: argparse.Namespace, scene: Scene | None) -> int:
             _say({**_frame({"driver": None, "nvml": None, "cuda": None}), "missing": missing})
             return 0
         except LayoutChanged:
-            return LOOK_AGAIN_EXIT
+            return _LOOK_AGAIN_EXIT
         if document:
             _say({**document, "simulated": scene is not None})
         passed = time.monotonic() - started

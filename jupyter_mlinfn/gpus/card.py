@@ -38,6 +38,7 @@ class Instance:
     """One MIG instance as it was found; ``samples``: GPM's newest and the one before."""
 
     handle: Any
+    slot: int
     uuid: str
     name: str
     mig: MigRow
@@ -130,12 +131,12 @@ class Card:
             uuid = None if handle is None else value(ask(nv.nvmlDeviceGetUUID, handle))
             if uuid is None:
                 continue
-            instance = known.get(uuid) or self._describe(handle, uuid)
-            instance.handle = handle
+            instance = known.get(uuid) or self._describe(handle, slot, uuid)
+            instance.handle, instance.slot = handle, slot
             found.append(instance)
         return found
 
-    def _describe(self, handle: Any, uuid: str) -> Instance:
+    def _describe(self, handle: Any, slot: int, uuid: str) -> Instance:
         name = value(ask(nv.nvmlDeviceGetName, handle)) or self.name
         attributes = value(ask(nv.nvmlDeviceGetAttributes_v2, handle))
         mig: MigRow = {
@@ -143,19 +144,18 @@ class Card:
             "gpu_instance": value(ask(nv.nvmlDeviceGetGpuInstanceId, handle)) or 0,
             "compute_instance": value(ask(nv.nvmlDeviceGetComputeInstanceId, handle)) or 0,
         }
-        return Instance(handle, uuid, name, mig)
+        return Instance(handle, slot, uuid, name, mig)
 
     # -- values ------------------------------------------------------------------------------
 
     def _row(self, state: str, problem: str | None, one: Instance | None = None) -> DeviceRow:
-        row = unknown_row(
-            one.uuid if one else self.uuid, self.index, one.name if one else self.name
-        )
-        row["state"], row["problem"] = state, problem
         if one:
+            row = unknown_row(one.uuid, one.slot, one.name)
             row["parent"], row["mig"] = self.uuid, one.mig
         else:
+            row = unknown_row(self.uuid, self.index, self.name)
             row["cut"], row["power_limit"] = self.cut, self.power_limit
+        row["state"], row["problem"] = state, problem
         return row
 
     def _values(self, row: DeviceRow) -> None:

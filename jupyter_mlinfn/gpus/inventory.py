@@ -8,7 +8,8 @@ from typing import Final
 
 from jupyter_mlinfn.gpus.reading import DeviceReading, Reading
 from jupyter_mlinfn.gpus.signals import is_held
-from jupyter_mlinfn.gpus.snapshot import SILENT, take_reading
+from jupyter_mlinfn.gpus.snapshot import take_reading
+from jupyter_mlinfn.gpus.source import SILENT_DRIVER
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.errors import Unavailable
 
@@ -42,7 +43,7 @@ class GpuInventory:
             ):
                 self._known = tuple(_free(one) for one in reading.devices if _is_schedulable(one))
             if self._known is None:
-                raise Unavailable(SILENT, code="driver-silent")
+                raise Unavailable(SILENT_DRIVER, code="driver-silent")
             return self._known
 
     def free(self) -> tuple[FreeAccelerator, ...]:

@@ -8,12 +8,12 @@ import pynvml as nv
 
 from jupyter_mlinfn.gpus.card import Card
 from jupyter_mlinfn.gpus.query import Refusal, ask, value
-from jupyter_mlinfn.gpus.source import DeviceRow, FactsRow, LayoutChanged, NoDevices
+from jupyter_mlinfn.gpus.source import NO_DRIVER, DeviceRow, FactsRow, LayoutChanged, NoDevices
 
 _MISSING: Final = {
     nv.NVML_ERROR_LIBRARY_NOT_FOUND: (
         "no-library",
-        "There is no NVIDIA driver on this machine. Everything else works without a GPU.",
+        NO_DRIVER,
     ),
     nv.NVML_ERROR_DRIVER_NOT_LOADED: (
         "no-driver",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 from jupyter_mlinfn.gpus.reading import DeviceReading
@@ -41,3 +42,24 @@ def signal_of_parent(instances: Iterable[Signal]) -> Signal:
     if "unknown" in states or not states:
         return Signal(state="unknown")
     return Signal(state="idle", measurement="instances")
+
+
+class Stretches:
+    """Since when each device has been busy, idle or unknown, as far as somebody watched."""
+
+    def __init__(self) -> None:
+        self._began: dict[str, tuple[SignalState, datetime]] = {}
+
+    def note(self, signals: dict[str, Signal], moment: datetime) -> dict[str, Signal]:
+        """The signals with ``since``; devices that are gone are forgotten."""
+        before = self._began
+        self._began = {
+            uuid: before[uuid]
+            if uuid in before and before[uuid][0] == signal.state
+            else (signal.state, moment)
+            for uuid, signal in signals.items()
+        }
+        return {
+            uuid: signal.model_copy(update={"since": self._began[uuid][1]})
+            for uuid, signal in signals.items()
+        }

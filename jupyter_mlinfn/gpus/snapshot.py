@@ -11,14 +11,13 @@ from pydantic import ValidationError
 
 from jupyter_mlinfn.gpus.holders import Knowledge, holders_of
 from jupyter_mlinfn.gpus.reading import DeviceReading, Reading
-from jupyter_mlinfn.gpus.signals import signal_of, signal_of_parent
+from jupyter_mlinfn.gpus.signals import Stretches, signal_of, signal_of_parent
+from jupyter_mlinfn.gpus.source import NO_DRIVER, SILENT_DRIVER
 from jupyter_mlinfn.model.accelerators import Accelerator, GpuSnapshot, Memory, Signal
 from jupyter_mlinfn.process.detach import own_program
 from jupyter_mlinfn.process.feed import LineFeed
 
 LIBRARY: Final = "libnvidia-ml.so.1"
-NO_DRIVER: Final = "There is no NVIDIA driver on this machine. Everything else works without a GPU."
-SILENT: Final = "The NVIDIA driver does not answer. What it says is shown as soon as it does."
 _FOLDERS: Final = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
 
 
@@ -31,7 +30,7 @@ def take_snapshot(
     """
     reading = take_reading(deadline=deadline, simulated=simulated)
     if reading is None:
-        return GpuSnapshot(missing=SILENT, simulated=simulated, taken_at=datetime.now(UTC))
+        return GpuSnapshot(missing=SILENT_DRIVER, simulated=simulated, taken_at=datetime.now(UTC))
     return to_snapshot(reading, knowledge or Knowledge())
 
 
@@ -94,7 +93,9 @@ def parse(line: bytes) -> Reading | None:
         return None
 
 
-def to_snapshot(reading: Reading, knowledge: Knowledge) -> GpuSnapshot:
+def to_snapshot(
+    reading: Reading, knowledge: Knowledge, stretches: Stretches | None = None
+) -> GpuSnapshot:
     """Devices with signals and holders; parents before their instances, as they were read."""
     taken_at = datetime.fromtimestamp(reading.time, UTC)
     signals = {one.uuid: signal_of(one) for one in reading.devices}
@@ -102,6 +103,8 @@ def to_snapshot(reading: Reading, knowledge: Knowledge) -> GpuSnapshot:
         if one.cut and one.state == "ok":
             of = [signals[child.uuid] for child in reading.devices if child.parent == one.uuid]
             signals[one.uuid] = signal_of_parent(of)
+    if stretches:
+        signals = stretches.note(signals, taken_at)
     return GpuSnapshot(
         accelerators=tuple(
             _accelerator(one, signals[one.uuid], reading, knowledge, taken_at)

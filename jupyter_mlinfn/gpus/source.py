@@ -12,6 +12,15 @@ from typing import Final, Protocol, TypedDict
 # themselves, a CUDA context takes at least 100 MiB.
 NOBODY: Final = 100 * 2**20
 
+# A device that has not answered for so many seconds is silent.
+SILENT_AFTER: Final = 2.5
+
+NO_DRIVER: Final = "There is no NVIDIA driver on this machine. Everything else works without a GPU."
+SILENT_DRIVER: Final = (
+    "The NVIDIA driver does not answer. What it says is shown as soon as it does."
+)
+SILENT_DEVICE: Final = "The driver does not answer for this GPU. The last known values are shown."
+
 
 class ProcessRow(TypedDict):
     """A process on a device: PID as the driver gave it, memory in bytes where it is told.

@@ -54,7 +54,7 @@ class Holder(BaseModel):
     """Who holds memory on an accelerator.
 
     ``kind`` ``outside`` is a process of another PID namespace or of another person. ``pid`` is
-    the number NVML gave; it may be a host PID. ``title`` is for people: a notebook's path,
+    the number NVML gave; it may be a host PID. ``title`` is for people: a notebook's file name,
     a job's name, a program's name.
     """
 
@@ -73,7 +73,8 @@ class Holder(BaseModel):
 class Accelerator(BaseModel):
     """One schedulable device. A GPU cut into MIG instances is listed too, with ``cut`` true.
 
-    ``parent`` is the UUID of the GPU an instance is cut from. ``state`` ``lost`` means the
+    ``parent`` is the UUID of the GPU an instance is cut from. ``index`` counts the GPUs, or the
+    slots of the parent. ``state`` ``lost`` means the
     driver says that it fell off the bus; ``silent`` that it did not answer in time, its values
     are the last known ones, taken at ``taken_at``.
     """
@@ -123,7 +124,8 @@ class GpuSnapshot(BaseModel):
 class GpuHistory(BaseModel):
     """History of one accelerator, oldest first; ``None`` where a value was not available.
 
-    ``times`` are seconds since the epoch; all lists have the same length.
+    ``interval`` is the usual distance of two points in seconds; a gap in ``times`` means that
+    nobody looked. ``times`` are seconds since the epoch; all lists have the same length.
     """
 
     model_config = ConfigDict(frozen=True)
