@@ -55,6 +55,7 @@ export function showTime(iso: string, now = new Date()): string {
   const time = new Date(iso);
   const clock = time.toLocaleTimeString([], {
     hour: '2-digit',
+    hourCycle: 'h23',
     minute: '2-digit'
   });
   if (time.toDateString() === now.toDateString()) {

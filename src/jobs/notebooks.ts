@@ -43,8 +43,8 @@ export function jobNotebookFactory(
 function note(): Widget {
   const widget = new Widget();
   widget.addClass('jp-Mlinfn-note');
-  widget.node.textContent =
-    'What the job has written so far; read only, kept up to date.';
+  widget.node.textContent = 'follows the job';
+  widget.node.title = 'What the job has written so far; it updates by itself.';
   return widget;
 }
 
@@ -110,11 +110,11 @@ async function show(
     if (!isCode(cell)) {
       return;
     }
-    const { sharedModel } = cells.get(index) as ICodeCellModel;
-    if (!JSONExt.deepEqual(sharedModel.getOutputs(), cell.outputs)) {
-      sharedModel.setOutputs(cell.outputs);
+    const shown = cells.get(index) as ICodeCellModel;
+    if (!JSONExt.deepEqual(shown.outputs.toJSON(), cell.outputs)) {
+      shown.outputs.fromJSON(cell.outputs);
     }
-    sharedModel.execution_count = cell.execution_count;
+    shown.executionCount = cell.execution_count;
   });
   context.model.dirty = false;
 }

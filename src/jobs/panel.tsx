@@ -54,7 +54,7 @@ function Header({ model, actions, narrow }: IJobsProps): React.ReactElement {
     filter => filter.states.join() === model.states.join()
   );
   return (
-    <header className="jp-Mlinfn-header">
+    <div className="jp-Mlinfn-header">
       <div className="jp-Mlinfn-headerLine">
         <h2>Jobs</h2>
         <button
@@ -112,7 +112,7 @@ function Header({ model, actions, narrow }: IJobsProps): React.ReactElement {
           </select>
         </div>
       )}
-    </header>
+    </div>
   );
 }
 

@@ -114,14 +114,26 @@ function Body({ model }: { model: SubmitModel }): React.ReactElement {
   }
   const part = { model, form, fields };
   return (
-    <>
+    <FocusFirst>
       <What {...part} />
       <WithWhat {...part} />
       <HowMuch {...part} />
       <Where {...part} />
       <Advanced {...part} />
-    </>
+    </FocusFirst>
   );
+}
+
+/** The first field gets the focus as soon as there is one. */
+function FocusFirst(props: { children: React.ReactNode }): React.ReactElement {
+  const node = React.useRef<HTMLDivElement>(null);
+  React.useEffect(() => {
+    const field = node.current?.querySelector('input, select');
+    if (field instanceof HTMLElement) {
+      field.focus();
+    }
+  }, []);
+  return <div ref={node}>{props.children}</div>;
 }
 
 function What(props: IPartProps): React.ReactElement {

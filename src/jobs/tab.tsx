@@ -82,7 +82,7 @@ function Head(props: {
     </button>
   );
   return (
-    <header className="jp-Mlinfn-jobHead">
+    <div className="jp-Mlinfn-jobHead">
       <h2>
         {job.name} <span className="jp-Mlinfn-hint">{job.id}</span>
       </h2>
@@ -110,7 +110,7 @@ function Head(props: {
         {ended && button('Open a kernel here', () => actions.openKernel(job))}
         {ended && button('Delete…', () => actions.remove(job))}
       </div>
-    </header>
+    </div>
   );
 }
 
