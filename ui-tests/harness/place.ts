@@ -111,7 +111,7 @@ export class Place {
     fs.closeSync(log);
     this._server = server;
     await until(
-      `the server on port ${this.port} (see its log: ${this.log()})`,
+      `the server on port ${this.port}`,
       async () => {
         if (server.exitCode !== null) {
           throw new Error(`The server ended: ${this.log()}`);
@@ -121,7 +121,8 @@ export class Place {
           () => false
         );
       },
-      60
+      60,
+      () => this.log()
     );
   }
 
@@ -130,22 +131,29 @@ export class Place {
     await this._end('SIGKILL');
   }
 
-  /** End the server politely, and the jobs, and look that nothing stays. */
+  /** End the jobs, then the server politely, and look that nothing stays. */
   async close(): Promise<void> {
-    for (const job of await this.jobs().catch(() => [])) {
+    try {
+      await this.cancelAll();
+    } finally {
+      await this._end('SIGTERM');
+    }
+    await until(
+      `all processes of ${this.base} to end`,
+      () => this._left() === '',
+      30,
+      () => this._left()
+    );
+    fs.rmSync(this.base, { recursive: true, force: true });
+  }
+
+  /** Cancel every job that has not ended. */
+  async cancelAll(): Promise<void> {
+    for (const job of await this.jobs()) {
       if (!ENDED.includes(job.state)) {
         await this.mlinfn('job', 'cancel', job.id);
       }
     }
-    if (this._server) {
-      await this._end('SIGTERM');
-    }
-    await until(
-      `all processes of ${this.base} to end: ${this._left()}`,
-      () => this._left() === '',
-      30
-    );
-    fs.rmSync(this.base, { recursive: true, force: true });
   }
 
   /** Run `mlinfn` as this person; standard output of it. */

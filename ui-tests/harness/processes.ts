@@ -34,11 +34,12 @@ export function processesWith(word: string): IProcess[] {
     );
 }
 
-/** Wait until `check` gives something true; the last answer is in the error. */
+/** Wait until `check` gives something true; `instead` says what there was instead. */
 export async function until<T>(
   what: string,
   check: () => Promise<T> | T,
-  seconds = 30
+  seconds = 30,
+  instead: () => string = () => ''
 ): Promise<NonNullable<T>> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
@@ -47,7 +48,7 @@ export async function until<T>(
       return answer;
     }
     if (Date.now() > end) {
-      throw new Error(`Waited ${seconds} s for: ${what}`);
+      throw new Error(`Waited ${seconds} s for ${what}.\n${instead()}`);
     }
     await new Promise(resolve => setTimeout(resolve, 200));
   }

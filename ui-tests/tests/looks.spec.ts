@@ -18,7 +18,7 @@ import type { Place } from '../harness/place';
 
 const HOSTILE = '<img src=x onerror=window.hacked=1>.ipynb';
 const FORM = '.jp-Mlinfn-submit';
-const PANELS = [JOBS, 'mlinfn-gpus-panel', 'mlinfn-environments-panel'];
+const PANELS = [JOBS];
 
 /** One job in each state that a person meets often; the ids by name. */
 async function someJobs(place: Place): Promise<Record<string, string>> {
@@ -63,9 +63,7 @@ test.describe.serial('looks', () => {
   });
 
   test.afterAll(async ({ place }) => {
-    await place.mlinfn('job', 'cancel', ids.queued);
-    place.write('go', '');
-    await place.job(ids.running, 'succeeded');
+    await place.cancelAll();
   });
 
   for (const name of ['Light', 'Dark'] as const) {
@@ -161,62 +159,62 @@ test.describe.serial('looks', () => {
       page.locator('.jp-Mlinfn-panel img, .jp-Mlinfn-dialog img')
     ).toHaveCount(0);
   });
+});
 
-  test('loading, silent, failed and absent server parts', async ({
-    page,
-    place
-  }) => {
-    const jobs = /\/mlinfn\/api\/v1\/jobs/;
-    let letGo = () => {};
-    const held = new Promise<void>(resolve => (letGo = resolve));
-    await page.routeWebSocket(/mlinfn\/live/, socket => void socket.close());
-    await page.route(jobs, async route => {
-      await held;
-      await route.abort();
-    });
-    await openLab(page, place);
-    await showPanel(page, JOBS);
-    const panel = page.locator(`#${JOBS}`);
-    await expect(panel.getByRole('status', { name: 'Loading' })).toBeVisible();
-    await look(page, 'jobs-loading');
-
-    letGo();
-    await expect(panel.getByRole('alert')).toBeVisible();
-    await look(page, 'jobs-silent');
-    await noAxeViolations(page, `#${JOBS}`);
-
-    await page.unroute(jobs);
-    await page.route(jobs, route =>
-      route.fulfill({
-        status: 500,
-        contentType: 'application/problem+json',
-        json: {
-          title: 'The list could not be read',
-          status: 500,
-          detail: 'The disk of the job index answered with an error.',
-          code: 'internal',
-          problems: []
-        }
-      })
-    );
-    await panel.getByRole('button', { name: 'Retry' }).click();
-    await expect(panel).toContainText('The disk of the job index');
-    await look(page, 'jobs-failed');
-    await noAxeViolations(page, `#${JOBS}`);
-
-    await page.unroute(jobs);
-    await page.route(jobs, route =>
-      route.fulfill({
-        status: 404,
-        contentType: 'text/html',
-        body: '<h1>404</h1>'
-      })
-    );
-    await panel.getByRole('button', { name: 'Retry' }).click();
-    await expect(panel).toContainText('no server part');
-    await look(page, 'jobs-no-server-part');
-    await noAxeViolations(page, `#${JOBS}`);
+test('loading, silent, failed and absent server parts', async ({
+  page,
+  place
+}) => {
+  const jobs = /\/mlinfn\/api\/v1\/jobs/;
+  let letGo = () => {};
+  const held = new Promise<void>(resolve => (letGo = resolve));
+  await page.routeWebSocket(/mlinfn\/live/, socket => void socket.close());
+  await page.route(jobs, async route => {
+    await held;
+    await route.abort();
   });
+  await openLab(page, place);
+  await showPanel(page, JOBS);
+  const panel = page.locator(`#${JOBS}`);
+  await expect(panel.getByRole('status', { name: 'Loading' })).toBeVisible();
+  await look(page, 'jobs-loading');
+
+  letGo();
+  await expect(panel.getByRole('alert')).toBeVisible();
+  await look(page, 'jobs-silent');
+  await noAxeViolations(page, `#${JOBS}`);
+
+  await page.unroute(jobs);
+  await page.route(jobs, route =>
+    route.fulfill({
+      status: 500,
+      contentType: 'application/problem+json',
+      json: {
+        title: 'The list could not be read',
+        status: 500,
+        detail: 'The disk of the job index answered with an error.',
+        code: 'internal',
+        problems: []
+      }
+    })
+  );
+  await panel.getByRole('button', { name: 'Retry' }).click();
+  await expect(panel).toContainText('The disk of the job index');
+  await look(page, 'jobs-failed');
+  await noAxeViolations(page, `#${JOBS}`);
+
+  await page.unroute(jobs);
+  await page.route(jobs, route =>
+    route.fulfill({
+      status: 404,
+      contentType: 'text/html',
+      body: '<h1>404</h1>'
+    })
+  );
+  await panel.getByRole('button', { name: 'Retry' }).click();
+  await expect(panel).toContainText('no server part');
+  await look(page, 'jobs-no-server-part');
+  await noAxeViolations(page, `#${JOBS}`);
 });
 
 /** Whether the focus is inside the form. */
