@@ -66,7 +66,7 @@ def read_kernel(name: str, folder: Path) -> FoundKernel:
             name=name,
             display_name=content.get("display_name") or name,
             language=str(content.get("language") or "").lower(),
-            argv=tuple(content.get("argv") or ()),
+            argv=content.get("argv") or (),
             env=content.get("env") or {},
             resource_dir=str(folder),
             interrupt_mode=content.get("interrupt_mode") or "signal",
