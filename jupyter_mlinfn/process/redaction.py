@@ -100,7 +100,7 @@ _OWN_NAMES = frozenset(
 )
 """More that our own detached programs need to find the same folders and configuration."""
 
-_OF_ONE_JOB = ("MLINFN_JOB", "MLINFN_ATTEMPT", "MLINFN_OUTPUT", "MLINFN_PARAM_")
+_OF_ONE_JOB = ("MLINFN_JOB", "MLINFN_ATTEMPT", "MLINFN_OUTPUT", "MLINFN_PARAM_", "MLINFN_LOCK")
 
 _LOADER_NAMES = re.compile(r"(?:PYTHON|LD_|DYLD_)[A-Z0-9_]*")
 

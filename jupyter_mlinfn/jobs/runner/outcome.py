@@ -1,0 +1,45 @@
+"""What the runner says of its run, and where it says it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from jupyter_mlinfn.jobs.attempt import AttemptFolder, now
+from jupyter_mlinfn.process.durable import write_durably
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``result.json``. ``stopped``: asked to end (SIGTERM), the supervisor knows why."""
+
+    state: Literal["succeeded", "failed", "stopped"]
+    reason: dict[str, str] | None = None
+    exit_code: int | None = None
+    cells_done: int = 0
+    cells_total: int = 0
+
+    @classmethod
+    def failed(cls, code: str, text: str, exit_code: int | None = None) -> Outcome:
+        """A failure with its reason: a stable code and a sentence."""
+        return cls("failed", {"code": code, "text": text}, exit_code)
+
+
+class Ended(Exception):  # noqa: N818 - not an error of this program
+    """Ends the run with an outcome from wherever it became clear."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.state)
+        self.outcome = outcome
+
+
+def write_result(folder: AttemptFolder, outcome: Outcome) -> None:
+    """Say it durably. Raises OSError when the disk is full."""
+    write_durably(folder.result, json.dumps({**asdict(outcome), "at": now()}, indent=1))
+
+
+def begin(folder: AttemptFolder, cells_total: int = 0) -> None:
+    """The point of no return, durably written before the first line of the person's code."""
+    write_durably(folder.begun, json.dumps({"at": now()}))
+    folder.event("begun", cells_total=cells_total)

@@ -1,0 +1,76 @@
+"""Outputs of cells within limits, and text gathered so that a million prints stay cheap.
+
+nbclient appends one output per message; a loop that prints for hours would make millions.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from nbformat.v4 import new_output
+
+from jupyter_mlinfn.jobs.runner.logfile import LogFile
+
+MAX_CELL_TEXT = 4 * 2**20
+MAX_OUTPUT = 64 * 2**20
+MAX_NOTEBOOK = 256 * 2**20
+
+_REWRITTEN = re.compile(r"[^\n]*\r(?!\n|$)")
+
+
+class Outputs:
+    """Limits for one notebook: characters of text per cell, bytes per output and in all."""
+
+    def __init__(self, log: LogFile, *, max_text: int = MAX_CELL_TEXT) -> None:
+        self.changed = False
+        self._log = log
+        self._max_text = max_text
+        self._gathered: list[str] = []
+        self._target: Any = None
+        self._outs: Any = None
+        self._cell_text = 0
+        self._total = 0
+
+    def to_log(self, content: dict[str, Any]) -> None:
+        """A stream's text for the log."""
+        self._log.write(content["text"])
+
+    def stream(self, outs: Any, content: dict[str, Any]) -> Any:
+        """Add text to the last output when it is the same stream; returns that output."""
+        self.to_log(content)
+        self.changed = True
+        if outs is not self._outs:
+            self.settle()
+            self._outs, self._cell_text = outs, 0
+        last = outs[-1] if outs else None
+        if self._target is None or last is not self._target or last.name != content["name"]:
+            self.settle()
+            self._target = new_output("stream", name=content["name"], text="")
+            outs.append(self._target)
+        if self._cell_text < self._max_text:
+            text = content["text"][: self._max_text - self._cell_text]
+            self._gathered.append(text)
+            self._cell_text += len(text)
+            if self._cell_text == self._max_text:
+                self._gathered.append("\n… more text than fits here; the log has the rest.\n")
+        return self._target
+
+    def settle(self) -> None:
+        """Put the gathered text into its output, rewritten lines as they look in the end."""
+        if self._target is not None and self._gathered:
+            text = self._target.text + "".join(self._gathered)
+            self._target.text = _REWRITTEN.sub("", text)
+            self._gathered = []
+
+    def too_large(self, outs: Any, message: dict[str, Any]) -> bool:
+        """Count an output; one beyond the limits is replaced by a line that says so."""
+        self.changed = True
+        data = message["content"].get("data") or {}
+        size = sum(len(str(value)) for value in data.values())
+        if size <= MAX_OUTPUT and self._total + size <= MAX_NOTEBOOK:
+            self._total += size
+            return False
+        text = f"An output of {size // 2**20} MiB was left out: it is too large for a notebook.\n"
+        outs.append(new_output("stream", name="stderr", text=text))
+        return True

@@ -1,0 +1,29 @@
+"""``python -m jupyter_mlinfn.jobs.supervisor ATTEMPT_FOLDER``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from jupyter_mlinfn.jobs.attempt import AttemptFolder
+from jupyter_mlinfn.jobs.supervisor.oversight import Oversight
+from jupyter_mlinfn.process import locks
+
+
+def main(argv: list[str]) -> int:
+    """Supervise one attempt to its end; 0 also when another supervisor does, 2 without a claim."""
+    folder = AttemptFolder(Path(argv[1]).resolve())
+    lock = locks.acquire(folder.supervisor_lock)
+    if lock is None or folder.end.exists():
+        return 0
+    slot = folder.read_slot()
+    if slot is None:
+        return 2
+    os.umask(0o077)
+    Oversight(folder, slot).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
