@@ -26,7 +26,7 @@ def list_environments(as_json: bool) -> None:
     from jupyter_mlinfn.cli.bench import open_bench
     from jupyter_mlinfn.cli.terminal import answer, emit, show
 
-    found = open_bench().catalogue.list()
+    found = open_bench().catalogue.list(measure=False)
     if as_json:
         emit(found)
     elif found.environments:
