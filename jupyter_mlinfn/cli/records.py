@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jupyter_mlinfn.cli.terminal import inert, table
+from jupyter_mlinfn.cli.terminal import console, inert, table
 from jupyter_mlinfn.model.jobs import ENDED
 from jupyter_mlinfn.model.quantities import show_duration, show_memory
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from jupyter_mlinfn.model.jobs import JobDetails, JobRecord, Resources
+    from jupyter_mlinfn.model.jobs import JobDetails, JobRecord, Progress, Resources
 
 MARKS = {
     "queued": ("◌", "cyan"),
@@ -25,7 +25,8 @@ MARKS = {
     "failed": ("✕", "red"),
     "cancelled": ("–", "dim"),
 }
-NAME_WIDTH = 32
+ROOMY = 110
+"""Columns from which a terminal has room for everything."""
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
@@ -55,13 +56,8 @@ def took(record: JobRecord) -> str:
 
 
 def state_words(record: JobRecord) -> str:
-    """``running``, ``cancelling``, ``running, unknown since 14:02``."""
-    state: str = record.state
-    if record.cancelling and record.state not in ENDED:
-        state = "cancelling"
-    if record.unknown_since:
-        state += f", unknown since {record.unknown_since.astimezone():%H:%M}"
-    return state
+    """``running``, or ``cancelling`` until a job that is being cancelled has ended."""
+    return "cancelling" if record.cancelling and record.state not in ENDED else record.state
 
 
 def state_text(record: JobRecord) -> Text:
@@ -75,21 +71,26 @@ def state_text(record: JobRecord) -> Text:
 
 
 def what_happens(record: JobRecord) -> str:
-    """Progress while it runs, the reason where there is one."""
-    if record.reason:
-        return inert(record.reason.text)
-    progress = record.progress
-    if progress is None or record.state in ENDED:
-        return ""
+    """Since when it is unknown, why it is as it is, how far it has come: what there is of it."""
     words = []
+    if record.unknown_since:
+        words.append(f"unknown since {record.unknown_since.astimezone():%H:%M}")
+    if record.reason:
+        words.append(record.reason.text)
+    elif record.progress and record.state not in ENDED:
+        words += progress_words(record.progress)
+    return inert(" · ".join(words))
+
+
+def progress_words(progress: Progress) -> Iterator[str]:
+    """``cell 7/12``, and the values recorded last or the last line printed."""
     if progress.cells_total:
         cell = min(progress.cells_done + 1, progress.cells_total)
-        words.append(f"cell {cell}/{progress.cells_total}")
+        yield f"cell {cell}/{progress.cells_total}"
     if progress.values:
-        words.append(", ".join(f"{name}={value}" for name, value in progress.values.items()))
+        yield ", ".join(f"{name}={value}" for name, value in progress.values.items())
     elif progress.last_line:
-        words.append(progress.last_line)
-    return inert(" · ".join(words))
+        yield progress.last_line
 
 
 def progress_text(record: JobRecord) -> str:
@@ -108,16 +109,17 @@ def shortened(text: str, width: int) -> str:
 
 
 def jobs_table(records: Sequence[JobRecord]) -> Table:
-    """One row a job."""
-    made = table(("JOB", "NAME", "STATE", "WHERE", "SUBMITTED", "TOOK", "NOW"), right=("TOOK",))
+    """One row a job; a narrow terminal has no room for where and since when."""
+    roomy = console().width >= ROOMY
+    more = ("WHERE", "SUBMITTED") if roomy else ()
+    made = table(("JOB", "NAME", "STATE", *more, "TOOK", "NOW"), right=("TOOK",))
     for record in records:
         where = f"{record.backend}/{record.queue}" if record.queue else record.backend
         made.add_row(
             record.id,
-            shortened(inert(record.name), NAME_WIDTH),
+            shortened(inert(record.name), 32 if roomy else 16),
             state_text(record),
-            inert(where),
-            ago(record.submitted_at),
+            *((inert(where), ago(record.submitted_at)) if roomy else ()),
             took(record),
             what_happens(record),
         )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--wait", is_flag=True, help="Wait for the end; exit code 1 when the job fails.")
 @json_option
 def rerun(job: str, as_json: bool, wait: bool, **options: Any) -> int:
-    """Run a job again. It runs the code that the job captured; what is not given stays as it was."""
+    """Run a job again: the code that it captured, and what is not given as it was."""
     from jupyter_mlinfn.cli.bench import open_bench
     from jupyter_mlinfn.cli.terminal import answer, emit, inert, say
 

@@ -9,6 +9,7 @@ hide text never reach a terminal.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -90,11 +91,15 @@ def say_error(error: MlinfnError) -> None:
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """A rich console on ``stream`` (default: standard output); wide where nobody reads it."""
+    """A rich console on ``stream`` (default: standard output).
+
+    As wide as the terminal, or as ``COLUMNS`` says (the magics do); else :data:`WIDE`.
+    """
     from rich.console import Console
 
     target = stream or sys.stdout
-    width = None if target.isatty() else WIDE
+    told = target.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    width = None if told else WIDE
     return Console(file=target, width=width, highlight=False, markup=False, emoji=False)
 
 
@@ -111,7 +116,10 @@ def show(renderable: RenderableType) -> None:
 
 
 def table(columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:
-    """An empty table with these columns, those of ``right`` aligned to the right."""
+    """An empty table with these columns, those of ``right`` aligned to the right.
+
+    Where there is too little room the last column is cut off, with an ellipsis.
+    """
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
@@ -122,4 +130,6 @@ def table(columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:
             no_wrap=True,
             overflow="ellipsis",
         )
+    made.expand = console().width < WIDE
+    made.columns[-1].ratio = 1
     return made

@@ -71,9 +71,10 @@ def test_an_old_time_is_a_date() -> None:
 
 
 def test_silence_is_said_beside_the_state() -> None:
-    words = records.state_words(job(unknown_since=NOW))
-    assert words.startswith("running, unknown since ")
-    assert records.state_text(job(unknown_since=NOW)).plain.startswith("? ")
+    silent = job(unknown_since=NOW, progress=Progress(cells_done=1, cells_total=3))
+    assert records.state_text(silent).plain == "? running"
+    assert records.what_happens(silent).startswith("unknown since ")
+    assert records.what_happens(silent).endswith(" · cell 2/3")
 
 
 def test_cancelling_is_said_until_the_job_has_ended() -> None:
