@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from jupyter_mlinfn.jobs.backends.protocol import Capacity, Claim
 from jupyter_mlinfn.jobs.rows import change, document, next_revision, write_attempt
 from jupyter_mlinfn.jobs.tables import claimed_accelerators, claims, jobs
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
-from jupyter_mlinfn.model.jobs import WAITING, Reason
+from jupyter_mlinfn.model.jobs import WAITING, JobState, Reason
 from jupyter_mlinfn.model.quantities import show_memory
 
 _NEEDED: Final = ("number", "id", "token", "attempts", "reason", "cpus", "memory", "gpus")
@@ -133,6 +134,33 @@ def write_claim(connection: Connection, machine: str, claim: Claim) -> None:
         connection.execute(
             claimed_accelerators.insert().values(machine=machine, uuid=uuid, job=claim.job)
         )
+
+
+def release(connection: Connection, job: str) -> None:
+    """Give the job's slot back (its accelerators with it)."""
+    connection.execute(delete(claims).where(claims.c.job == job))
+
+
+def give_back(
+    connection: Connection,
+    job: str,
+    attempt: int,
+    reason: Reason | None,
+    state: JobState = "queued",
+) -> None:
+    """Let a started job wait again in its old place: ``attempt`` is over, its slot is free."""
+    told = {"state": "evicted", "reason": document(reason), "ended_at": datetime.now(UTC)}
+    write_attempt(connection, job, attempt, **told)
+    release(connection, job)
+    change(
+        connection,
+        job,
+        state=state,
+        reason=document(reason),
+        started_at=None,
+        progress=None,
+        unknown_since=None,
+    )
 
 
 def _room(

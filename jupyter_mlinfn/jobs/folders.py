@@ -149,6 +149,10 @@ class JobFolders:
             return
         shutil.rmtree(aside, ignore_errors=True)
 
+    def discard(self, folder: Path) -> None:
+        """Remove one of :meth:`garbage`."""
+        shutil.rmtree(folder, ignore_errors=True)
+
     def garbage(self, older_than: float) -> Iterator[Path]:
         """Left-overs of submits that never were committed, older than so many seconds."""
         limit = time.time() - older_than

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete
+from sqlalchemy import Connection, Row
 
 from jupyter_mlinfn.jobs.backends.protocol import Observation
+from jupyter_mlinfn.jobs.claims import release
 from jupyter_mlinfn.jobs.rows import change, document, select_jobs, write_attempt
-from jupyter_mlinfn.jobs.tables import claims, jobs
+from jupyter_mlinfn.jobs.tables import jobs
 from jupyter_mlinfn.jobs.transitions import may_follow
 from jupyter_mlinfn.model.jobs import ACTIVE, ENDED
 
@@ -52,11 +53,6 @@ def apply(connection: Connection, job: str, seen: Observation) -> bool:
         if _over(seen):
             release(connection, job)
     return True
-
-
-def release(connection: Connection, job: str) -> None:
-    """Give the job's slot back (its accelerators with it)."""
-    connection.execute(delete(claims).where(claims.c.job == job))
 
 
 def _numbered(seen: Observation) -> Observation:

@@ -50,9 +50,39 @@ def coerce(raw: str, parameter: Parameter | None, *, name: str = "") -> JsonValu
         ) from None
 
 
+def checked(value: JsonValue, parameter: Parameter | None) -> JsonValue:
+    """A JSON value (from a form or a program) if the default's kind takes it; ``null`` always is.
+
+    Raises :class:`InputError` (``bad-parameter``, field ``parameters.NAME``).
+    """
+    kind = "none" if parameter is None else parameter.kind
+    takes = _TAKES.get(kind)
+    if parameter is None or takes is None or value is None:
+        return value
+    if kind == "int" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) is not (kind == "bool") or not isinstance(value, takes):
+        raise InputError(
+            f"{parameter.name} takes {_KIND_WORDS[kind]}. "
+            f"Its default in the notebook is {parameter.source}.",
+            code="bad-parameter",
+            field=f"parameters.{parameter.name}",
+        )
+    return value
+
+
+_TAKES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "int": int,
+    "float": (int, float),
+    "str": str,
+    "bool": bool,
+    "list": list,
+    "dict": dict,
+}
 _KIND_WORDS: Final[Mapping[str, str]] = {
     "int": "a whole number",
     "float": "a number",
+    "str": "a text",
     "bool": "True or False",
     "list": "a list such as [1, 2]",
     "dict": 'a dictionary such as {"a": 1}',

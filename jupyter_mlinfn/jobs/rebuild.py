@@ -14,10 +14,10 @@ from sqlalchemy import Connection, select, update
 from jupyter_mlinfn.database.engine import Database
 from jupyter_mlinfn.jobs import observing
 from jupyter_mlinfn.jobs.backends.protocol import Claim, Observation
-from jupyter_mlinfn.jobs.claims import write_claim
+from jupyter_mlinfn.jobs.claims import give_back, write_claim
 from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.jobs.rows import change, columns_of, next_revision
-from jupyter_mlinfn.jobs.tables import claimed_accelerators, counters, jobs
+from jupyter_mlinfn.jobs.tables import claimed_accelerators, counters, deleted, jobs
 from jupyter_mlinfn.model.errors import NotFound
 from jupyter_mlinfn.model.jobs import JobRequest, JobSpec, JobState, Reason, Usage
 
@@ -52,6 +52,7 @@ class Story:
     spec: JobSpec
     request: JobRequest
     attempt: int
+    returned: bool
     end: End | None
     claim: ClaimFile | None
     cancelling: bool
@@ -78,8 +79,9 @@ def read_stories(folders: JobFolders, ids: Iterable[str]) -> list[Story]:
 
 
 def add_missing(connection: Connection, stories: Iterable[Story]) -> int:
-    """Add the jobs that have no row; how many."""
+    """Add the jobs that have no row and were not just deleted; how many."""
     known = set(connection.execute(select(jobs.c.id)).scalars())
+    known |= set(connection.execute(select(deleted.c.id)).scalars())
     missing = [story for story in stories if story.spec.id not in known]
     for story in missing:
         _add(connection, story)
@@ -103,6 +105,7 @@ def _story(folders: JobFolders, job: str) -> Story | None:
         spec=spec,
         request=request,
         attempt=numbers[-1] if numbers else 0,
+        returned=last is not None and (last / "returned.json").exists(),
         end=None if last is None else _read(last / "end.json", End),
         claim=None if last is None else _read(last / "claim.json", ClaimFile),
         cancelling=folders.cancel_requested(job),
@@ -123,10 +126,13 @@ def _add(connection: Connection, story: Story) -> None:
     connection.execute(jobs.insert().values(revision=revision, **values))
     if story.attempt:
         observing.apply(connection, spec.id, _observation(story))
-    if story.end is None:
-        _add_claim(connection, story)
-        if story.cancelling:
-            change(connection, spec.id, cancelling=True)
+    if story.end is None and story.cancelling:
+        change(connection, spec.id, cancelling=True)
+    if story.end is None and story.claim is not None:
+        if story.returned:
+            give_back(connection, spec.id, story.attempt, None)
+        else:
+            _add_claim(connection, story, story.claim)
 
 
 def _observation(story: Story) -> Observation:
@@ -137,22 +143,18 @@ def _observation(story: Story) -> Observation:
     return Observation(attempt=story.attempt, **story.end.model_dump())
 
 
-def _add_claim(connection: Connection, story: Story) -> None:
-    if story.claim is None:
-        return
+def _add_claim(connection: Connection, story: Story, given: ClaimFile) -> None:
     held = set(
         connection.execute(
-            select(claimed_accelerators.c.uuid).where(
-                claimed_accelerators.c.machine == story.claim.slots
-            )
+            select(claimed_accelerators.c.uuid).where(claimed_accelerators.c.machine == given.slots)
         ).scalars()
     )
     claim = Claim(
         job=story.spec.id,
         attempt=story.attempt,
         token=story.spec.token,
-        cpus=story.claim.cpus,
-        memory=story.claim.memory,
-        accelerators=tuple(uuid for uuid in story.claim.accelerators if uuid not in held),
+        cpus=given.cpus,
+        memory=given.memory,
+        accelerators=tuple(uuid for uuid in given.accelerators if uuid not in held),
     )
-    write_claim(connection, story.claim.slots, claim)
+    write_claim(connection, given.slots, claim)

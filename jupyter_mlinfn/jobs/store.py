@@ -22,7 +22,7 @@ from jupyter_mlinfn.jobs import claims as slots
 from jupyter_mlinfn.jobs import observing, pages
 from jupyter_mlinfn.jobs.backends.protocol import Capacity, Claim, Observation
 from jupyter_mlinfn.jobs.folders import JobFolders
-from jupyter_mlinfn.jobs.rebuild import index_once
+from jupyter_mlinfn.jobs.rebuild import add_missing, index_once, read_stories
 from jupyter_mlinfn.jobs.rows import (
     attempt_of,
     change,
@@ -31,7 +31,6 @@ from jupyter_mlinfn.jobs.rows import (
     next_revision,
     record_of,
     select_jobs,
-    write_attempt,
 )
 from jupyter_mlinfn.jobs.tables import SCHEMA, attempts, deleted, jobs
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
@@ -224,7 +223,7 @@ class JobStore:
                 cancelling=False,
                 unknown_since=None,
             )
-            observing.release(connection, job)
+            slots.release(connection, job)
             return True
 
     def claim(
@@ -260,13 +259,7 @@ class JobStore:
             row = _row(connection, job)
             if row.state not in ACTIVE or row.attempts != attempt:
                 return False
-            told = {"state": "evicted", "reason": document(reason), "ended_at": datetime.now(UTC)}
-            write_attempt(connection, job, attempt, **told)
-            observing.release(connection, job)
-            change(
-                connection, job, state=state, reason=document(reason),
-                started_at=None, progress=None, unknown_since=None,
-            )  # fmt: skip
+            slots.give_back(connection, job, attempt, reason, state)
             return True
 
     def delete(self, job: str) -> None:
@@ -293,6 +286,16 @@ class JobStore:
         done = (jobs.c.source == source, jobs.c.state == "succeeded", jobs.c.usage.is_not(None))
         found = self._newest(select(jobs.c.usage).where(*done))
         return None if found is None else Usage.model_validate(found)
+
+    def adopt(self, folders: JobFolders) -> int:
+        """Take in the jobs whose folders have no row (a lost index, another machine's submit)."""
+        present = folders.all()
+        missing = set(present) - self.known(present)
+        stories = read_stories(folders, missing)
+        if not stories:
+            return 0
+        with self._write() as connection:
+            return add_missing(connection, stories)
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of ``ids`` that are in the index."""

@@ -1,0 +1,271 @@
+"""Checks a request against the notebook, the environment and the back-end: all problems at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+from pydantic import JsonValue
+
+from jupyter_mlinfn.jobs import parameters as typing_rules
+from jupyter_mlinfn.jobs.backends.protocol import Backend
+from jupyter_mlinfn.jobs.bundle import InputHashes, record_input
+from jupyter_mlinfn.jobs.modules import LocalModules, local_modules
+from jupyter_mlinfn.jobs.parameter_cell import read_parameters
+from jupyter_mlinfn.jobs.sources import Source, check_path, read_source
+from jupyter_mlinfn.model.environments import EnvironmentRef, EnvironmentResolver
+from jupyter_mlinfn.model.errors import InputError, MlinfnError, PartMissing, Problem, Refused
+from jupyter_mlinfn.model.jobs import BundledFile, JobRequest, Parameter, Resources
+
+TRY_FIRST_SECONDS: Final = 300
+DEFAULT_KERNEL: Final = "python3"
+
+Injection = Literal["cell", "new-cell", "environment", "none"]
+
+
+@dataclass
+class Prepared:
+    """What a request comes to. With ``errors`` the rest holds as far as it could be found."""
+
+    request: JobRequest
+    errors: list[MlinfnError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    source: Source | None = None
+    name: str = ""
+    resources: Resources = field(default_factory=Resources)
+    environment: EnvironmentRef | None = None
+    backend: Backend | None = None
+    parameters: tuple[Parameter, ...] = ()
+    has_parameters_cell: bool = False
+    accepted: dict[str, JsonValue] = field(default_factory=dict)
+    injection: Injection = "none"
+    modules: LocalModules = field(default_factory=LocalModules)
+    inputs: tuple[BundledFile, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong."""
+        return tuple(problem for error in self.errors for problem in error.problems)
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep an error of the tree for later, so that the other checks are made too."""
+        try:
+            yield
+        except MlinfnError as error:
+            self.errors.append(error)
+
+    def refuse(self, text: str, code: str, field: str, hint: str | None = None) -> None:
+        """Note a problem with what the person gave."""
+        self.errors.append(InputError(text, code=code, field=field, hint=hint))
+
+    def raise_problems(self) -> None:
+        """Raise one error that holds all problems, if there are any.
+
+        What the person can correct names its kind: :class:`InputError`, then what is missing
+        (:class:`PartMissing`), then what is refused.
+        """
+        if not self.errors:
+            return
+        first = min(self.errors, key=lambda error: error.exit_code)
+        raise type(first)(
+            "\n".join(problem.text for problem in self.problems),
+            code=first.code,
+            field=first.field,
+            hint=first.hint,
+            problems=self.problems,
+        )
+
+
+class Drafting:
+    """Turns requests into :class:`Prepared`; starts nothing and writes nothing."""
+
+    def __init__(
+        self,
+        backends: Mapping[str, Backend],
+        environments: EnvironmentResolver,
+        hashes: InputHashes,
+    ) -> None:
+        self._backends = backends
+        self._environments = environments
+        self._hashes = hashes
+
+    def prepare(self, request: JobRequest, source: Source | None = None) -> Prepared:
+        """Check everything. ``source`` is given when it is not the file as it is now (rerun)."""
+        prepared = Prepared(request=request, resources=_resources(request))
+        with prepared.collecting():
+            prepared.source = source or read_source(check_path(request.source), request.cell)
+        with prepared.collecting():
+            self._check_backend(prepared)
+        if prepared.source is None:
+            return prepared
+        prepared.notes += prepared.source.notes
+        prepared.name = _name(prepared)
+        with prepared.collecting():
+            self._choose_environment(prepared)
+        _check_parameters(prepared)
+        with prepared.collecting():
+            _check_folder(prepared.source.path.parent)
+        if source is None and _language(prepared) == "python":
+            with prepared.collecting():
+                folder = prepared.source.path.parent
+                prepared.modules = local_modules(prepared.source.texts, folder)
+                prepared.notes += prepared.modules.notes
+        self._check_files(prepared)
+        return prepared
+
+    def _check_backend(self, prepared: Prepared) -> None:
+        name = prepared.request.backend
+        prepared.backend = self._backends.get(name)
+        if prepared.backend is None:
+            known = ", ".join(sorted(self._backends))
+            raise PartMissing(
+                f"There is no back-end {name!r} here. Known: {known}.",
+                code="backend-missing",
+                field="backend",
+            )
+        problems = prepared.backend.check(prepared.resources)
+        if problems:
+            text = "\n".join(problem.text for problem in problems)
+            raise Refused(text, code=problems[0].code, problems=problems)
+
+    def _choose_environment(self, prepared: Prepared) -> None:
+        asked, source = prepared.request.environment, prepared.source
+        own = source.kernel if source else None
+        name = asked or own or DEFAULT_KERNEL
+        if not asked and not own and source and source.notebook is not None:
+            prepared.notes.append(f"The notebook names no kernel; the job uses {name}.")
+        try:
+            prepared.environment = self._environments.resolve(name)
+        except PartMissing as error:
+            known = [ref.name for ref in self._environments.choices()]
+            near = typing_rules.near_miss(name, known)
+            hint = error.hint or (f"Did you mean {near}?" if near else None)
+            raise PartMissing(
+                error.text, code=error.code, field="environment", hint=hint
+            ) from error
+
+    def _check_files(self, prepared: Prepared) -> None:
+        assert prepared.source is not None
+        folder, found = prepared.source.path.parent, []
+        for number, text in enumerate(prepared.request.inputs):
+            with prepared.collecting():
+                where = f"inputs.{number}"
+                check_path(str(folder / text), where)
+                found.append(record_input(text, folder, self._hashes, where))
+        prepared.inputs = tuple(found)
+        for number, pattern in enumerate(prepared.request.outputs):
+            path = PurePosixPath(pattern)
+            if not pattern.isprintable() or path.is_absolute() or ".." in path.parts:
+                prepared.refuse(
+                    "An output is named relative to the folder where the job works, without '..'.",
+                    "bad-output",
+                    f"outputs.{number}",
+                )
+
+
+def _resources(request: JobRequest) -> Resources:
+    if not request.try_first:
+        return request.resources
+    time = min(TRY_FIRST_SECONDS, request.resources.time)
+    return request.resources.model_copy(update={"time": time})
+
+
+def _name(prepared: Prepared) -> str:
+    source, name = prepared.source, prepared.request.name
+    assert source is not None
+    if name is None:
+        return f"{source.path.stem} (cell)" if source.kind == "cell" else source.path.stem
+    if not name.strip() or not name.isprintable():
+        prepared.refuse(
+            "A job's name is one line of text without control characters.", "bad-name", "name"
+        )
+    return name.strip()
+
+
+def _language(prepared: Prepared) -> str:
+    if prepared.environment is not None:
+        return prepared.environment.kernel.language.lower()
+    return (prepared.source.language if prepared.source else None) or "python"
+
+
+def _check_folder(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(
+            f"The folder {folder} cannot be written, and the results go there. "
+            "Copy the notebook into a folder of your own.",
+            code="output-folder",
+            field="source",
+        )
+
+
+def _check_parameters(prepared: Prepared) -> None:
+    source, request = prepared.source, prepared.request
+    assert source is not None
+    language = _language(prepared)
+    try:
+        found = None if source.notebook is None else read_parameters(source.notebook, language)
+    except InputError as error:
+        prepared.errors.append(error)
+        return
+    prepared.has_parameters_cell = found is not None
+    prepared.parameters = found or ()
+    given = {**request.parameters, **request.raw_parameters}
+    if not given:
+        return
+    prepared.injection = _injection(prepared, language)
+    by_name = {parameter.name: parameter for parameter in prepared.parameters}
+    for name in given:
+        with prepared.collecting():
+            typing_rules.check_name(name, language)
+            if prepared.injection == "cell":
+                _check_known(name, by_name)
+            prepared.accepted[name] = _value(request, name, by_name.get(name))
+
+
+def _injection(prepared: Prepared, language: str) -> Injection:
+    source = prepared.source
+    if source is None or source.notebook is None or not typing_rules.can_inject(language):
+        what = "a script" if source and source.notebook is None else f"a {language} notebook"
+        prepared.notes.append(
+            f"Parameters of {what} are not put into the code: it finds them as JSON in the "
+            "environment variables MLINFN_PARAM_<NAME>."
+        )
+        return "environment"
+    if prepared.has_parameters_cell:
+        return "cell"
+    if prepared.request.create_parameters_cell:
+        prepared.notes.append("The parameters go into a new first cell of the job's copy.")
+    else:
+        prepared.refuse(
+            f"{source.path.name} has no cell tagged 'parameters', so the values given would "
+            "change nothing.",
+            "no-parameters-cell",
+            "parameters",
+            "Tag the cell that sets them, or have a new first cell made for them "
+            "(create_parameters_cell, --create-parameters-cell).",
+        )
+    return "new-cell"
+
+
+def _check_known(name: str, known: Mapping[str, Parameter]) -> None:
+    if name in known:
+        return
+    near = typing_rules.near_miss(name, known)
+    raise InputError(
+        f"The parameters cell sets no {name}."
+        + (f" Did you mean {near}?" if near else f" It sets: {', '.join(known) or 'nothing'}."),
+        code="unknown-parameter",
+        field=f"parameters.{name}",
+        hint=near,
+    )
+
+
+def _value(request: JobRequest, name: str, parameter: Parameter | None) -> JsonValue:
+    if name in request.raw_parameters:
+        return typing_rules.coerce(request.raw_parameters[name], parameter, name=name)
+    return typing_rules.checked(request.parameters[name], parameter)

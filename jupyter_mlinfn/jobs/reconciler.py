@@ -1,0 +1,131 @@
+"""Makes the index say what is true, whoever was killed and whenever.
+
+Any process may call it as often as it likes: observations only move jobs forward, handing a job
+over is idempotent by its token, and nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from jupyter_mlinfn.jobs.backends.protocol import Backend, Observation
+from jupyter_mlinfn.jobs.cancelling import cancel
+from jupyter_mlinfn.jobs.folders import JobFolders
+from jupyter_mlinfn.model.errors import MlinfnError, NotFound
+from jupyter_mlinfn.model.jobs import WAITING, JobId, JobRecord
+
+if TYPE_CHECKING:
+    from jupyter_mlinfn.jobs.store import JobStore
+
+GARBAGE_SECONDS: Final = 3600.0
+"""A folder without commit is left alone so long: its submit may still be going on."""
+
+_SUBMIT_TAKES: Final = timedelta(seconds=10)
+_TIDY_EVERY: Final = 60.0
+_LONGEST_PAUSE: Final = 300.0
+
+_log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Asks every back-end for all its jobs in one query, and heals what a crash left behind."""
+
+    def __init__(
+        self, store: JobStore, folders: JobFolders, backends: Mapping[str, Backend]
+    ) -> None:
+        self._store = store
+        self._folders = folders
+        self._backends = backends
+        self._pauses: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}
+        self._tidied: float | None = None
+
+    def run_once(self) -> int:
+        """One look at everything; how many jobs changed. Only the store's own errors come out."""
+        self._tidy_now_and_then()
+        return sum(self._look(name, backend) for name, backend in self._backends.items())
+
+    def rebuild(self) -> int:
+        """Take jobs into the index that are in the folders only; how many."""
+        return self._store.adopt(self._folders)
+
+    def _look(self, name: str, backend: Backend) -> int:
+        if time.monotonic() < self._not_before.get(name, 0.0):
+            return 0
+        records = self._store.unfinished(name)
+        if not records:
+            return 0
+        seen = self._query(name, backend, records)
+        changed = self._store.observe_all(seen)
+        if name in self._pauses:
+            return changed
+        for record in records:
+            self._heal(backend, record)
+        try:
+            backend.heal()
+        except Exception:
+            _log.exception("The back-end %s could not start what waits", name)
+        return changed
+
+    def _query(
+        self, name: str, backend: Backend, records: Sequence[JobRecord]
+    ) -> dict[JobId, Observation]:
+        """What the back-end says; about whom it is silent, that it is."""
+        try:
+            seen = dict(backend.query(records))
+            self._pauses.pop(name, None)
+            self._not_before.pop(name, None)
+        except Exception as error:
+            # a site's own back-end may fail in any way; silence never is a failure of the job
+            _log.warning("The back-end %s does not answer: %s", name, error)
+            pause = min(_LONGEST_PAUSE, 2 * self._pauses.get(name, 0.5))
+            self._pauses[name] = pause
+            self._not_before[name] = time.monotonic() + pause
+            seen = {}
+        now = datetime.now(UTC)
+        for record in records:
+            if record.id not in seen and (record.backend_id or record.attempts):
+                seen[record.id] = Observation(
+                    state=record.state, attempt=record.attempts, unknown_since=now
+                )
+        return seen
+
+    def _heal(self, backend: Backend, record: JobRecord) -> None:
+        """Finish what a killed process began: handing over, or cancelling."""
+        try:
+            if record.cancelling:
+                cancel(self._store, self._folders, backend, record)
+            elif record.backend_id is None and record.state in WAITING and _is_old(record):
+                spec = self._folders.read_spec(record.id)
+                self._store.accepted(record.id, backend.submit(spec))
+        except NotFound as error:
+            _log.warning("Job %s cannot be handed over: %s", record.id, error)
+        except MlinfnError as error:
+            _log.info("Job %s waits for its back-end: %s", record.id, error)
+
+    def _tidy_now_and_then(self) -> None:
+        now = time.monotonic()
+        if self._tidied is not None and now - self._tidied < _TIDY_EVERY:
+            return
+        self._tidied = now
+        self.rebuild()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove left-overs of submits that were killed before their commit."""
+        old = list(self._folders.garbage(GARBAGE_SECONDS))
+        known = self._store.known(path.name for path in old) if old else set()
+        for path in old:
+            if path.name in known:
+                self._folders.mark_committed(path.name)
+            else:
+                self._folders.discard(path)
+
+
+def _is_old(record: JobRecord) -> bool:
+    # younger ones are just being handed over by who submitted them
+    return datetime.now(UTC) - record.submitted_at > _SUBMIT_TAKES

@@ -1,0 +1,286 @@
+"""The way from a request to a job: form, draft, bundle, committed intent, back-end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from jupyter_mlinfn.jobs.bundle import BundleWriter, Contents, InputHashes
+from jupyter_mlinfn.jobs.drafting import DEFAULT_KERNEL, Drafting, Prepared
+from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
+from jupyter_mlinfn.jobs.parameter_cell import read_parameters
+from jupyter_mlinfn.jobs.sources import Source, check_path, parse_notebook, read_source
+from jupyter_mlinfn.model.environments import EnvironmentResolver
+from jupyter_mlinfn.model.errors import InputError, MlinfnError, NotFound
+from jupyter_mlinfn.model.jobs import (
+    Draft,
+    EnvironmentName,
+    JobRecord,
+    JobRequest,
+    JobSpec,
+    KernelChoice,
+    Parameter,
+    Reason,
+    RerunRequest,
+    Resources,
+    SubmitForm,
+)
+
+if TYPE_CHECKING:  # SQLAlchemy is loaded by whoever builds the store
+    from jupyter_mlinfn.jobs.backends.protocol import Backend
+    from jupyter_mlinfn.jobs.store import JobStore
+
+_log = logging.getLogger(__name__)
+
+_ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def new_id() -> str:
+    """A job id: 50 random bits as ten base-32 characters."""
+    return "".join(secrets.choice(_ID_LETTERS) for _ in range(10))
+
+
+class Submission:
+    """Submits jobs. ``output_folder`` is a pattern with ``{stem}`` and ``{id}``, relative to the
+    notebook's folder; inputs above ``hash_limit`` bytes are recorded by size and time only.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        folders: JobFolders,
+        backends: Mapping[str, Backend],
+        environments: EnvironmentResolver,
+        *,
+        user: str,
+        output_folder: str = "results/{stem}-{id}",
+        hash_limit: int = 4 * 2**30,
+    ) -> None:
+        self._store = store
+        self._folders = folders
+        self._backends = backends
+        self._environments = environments
+        self._user = user
+        self._pattern = output_folder
+        self._drafting = Drafting(backends, environments, InputHashes(hash_limit))
+
+    def form(self, source: Path) -> SubmitForm:
+        """All a form needs for ``source`` (absolute). Raises what :func:`read_source` raises."""
+        read = read_source(check_path(str(source)))
+        parameters = _parameters_or_none(read)
+        last = self._store.last_request(str(read.path))
+        defaults = _defaults(read, last, parameters or ())
+        choices = self._environments.choices()
+        return SubmitForm(
+            source=str(read.path),
+            defaults=defaults,
+            remembered=last is not None,
+            parameters=parameters or (),
+            has_parameters_cell=parameters is not None,
+            kernels=tuple(
+                KernelChoice(
+                    name=ref.name,
+                    display_name=ref.kernel.display_name,
+                    language=ref.kernel.language,
+                )
+                for ref in choices
+            ),
+            limits=self._limits(defaults.backend),
+            last_used=self._store.last_usage(str(read.path)),
+            saved_at=datetime.fromtimestamp(read.mtime, UTC),
+        )
+
+    def draft(self, request: JobRequest) -> Draft:
+        """Check a request without submitting it: all problems at once, and a forecast."""
+        prepared = self._drafting.prepare(request)
+        environment, backend = prepared.environment, prepared.backend
+        forecast = None
+        if backend is not None and not prepared.errors:
+            with prepared.collecting():
+                forecast = backend.forecast(prepared.resources)
+        return Draft(
+            ok=not prepared.errors,
+            problems=prepared.problems,
+            notes=tuple(prepared.notes),
+            forecast=forecast,
+            parameters=prepared.parameters,
+            has_parameters_cell=prepared.has_parameters_cell,
+            accepted=prepared.accepted,
+            environment=environment
+            and EnvironmentName(name=environment.name, digest=environment.digest),
+            modules=tuple(prepared.modules.names),
+            output_folder=prepared.source and self._output_folder(prepared.source, "<job>"),
+        )
+
+    def submit(self, request: JobRequest, key: str | None = None) -> JobRecord:
+        """Submit; the intent is durable when this returns. The same ``key`` gives the same job.
+
+        Raises :class:`InputError`, :class:`PartMissing` or :class:`Refused` with all problems at
+        once; then nothing was submitted. A back-end that is silent is no error: the job waits.
+        """
+        if key is not None and (present := self._store.by_key(key)) is not None:
+            return present
+        return self._submit(self._drafting.prepare(request), key)
+
+    def rerun(self, job: str, changes: RerunRequest, key: str | None = None) -> JobRecord:
+        """Run a job again with the code that it captured, with ``changes`` to what was asked.
+
+        Raises :class:`NotFound` when its folder is gone, and what :meth:`submit` raises.
+        """
+        if key is not None and (present := self._store.by_key(key)) is not None:
+            return present
+        before = self._folders.read_spec(job)
+        request = self._folders.read_request(job)
+        given = changes.model_dump(exclude_none=True, include={"environment", "parameters"})
+        if changes.parameters is not None:
+            given["raw_parameters"] = {}
+        if changes.resources is not None:
+            given["resources"] = changes.resources
+        prepared = self._drafting.prepare(
+            request.model_copy(update=given), source=self._bundled(before)
+        )
+        return self._submit(prepared, key, before=before)
+
+    def _bundled(self, spec: JobSpec) -> Source:
+        name = "script.py" if spec.kind == "script" else "notebook.ipynb"
+        path = self._folders.bundle(spec.id) / name
+        try:
+            content, mtime = path.read_bytes(), path.stat().st_mtime
+        except FileNotFoundError as error:
+            raise NotFound(
+                f"The copy of the code in job {spec.id} is gone, so it cannot run again.",
+                code="bundle-damaged",
+            ) from error
+        notebook = None if spec.kind == "script" else parse_notebook(content, name)[0]
+        return Source(Path(spec.source), spec.kind, content, mtime, notebook)
+
+    def _submit(
+        self, prepared: Prepared, key: str | None, before: JobSpec | None = None
+    ) -> JobRecord:
+        prepared.raise_problems()
+        spec = self._write(prepared, before)
+        try:
+            record = self._store.insert(spec, prepared.request, key)
+        except MlinfnError:
+            self._folders.remove(spec.id)
+            raise
+        if record.id != spec.id:
+            # another submit with the same key was faster
+            self._folders.remove(spec.id)
+            return record
+        self._folders.mark_committed(spec.id)
+        return self._hand_over(spec, record)
+
+    def _write(self, prepared: Prepared, before: JobSpec | None) -> JobSpec:
+        source, environment = prepared.source, prepared.environment
+        assert source is not None
+        assert environment is not None
+        job = new_id()
+        packages = self._environments.packages(environment)
+        root, modules = self._modules(prepared, before)
+        contents = Contents(
+            main=source.file_name,
+            content=source.content,
+            mtime=source.mtime,
+            modules=modules,
+            root=root,
+            environment=BundledEnvironment(ref=environment, packages=packages),
+        )
+        with BundleWriter(self._folders, job) as writer:
+            files = writer.capture(contents)
+            spec = JobSpec(
+                id=job,
+                name=prepared.name,
+                token=secrets.token_hex(16),
+                user=self._user,
+                source=str(source.path),
+                workdir=str(source.path.parent),
+                kind=source.kind,
+                parameters=prepared.accepted,
+                injection=prepared.injection,
+                environment=environment,
+                resources=prepared.resources,
+                backend=prepared.request.backend,
+                evictable=prepared.request.evictable,
+                try_first=prepared.request.try_first,
+                files=files + prepared.inputs,
+                outputs=prepared.request.outputs,
+                output_folder=self._output_folder(source, job),
+                rerun_of=before.id if before else None,
+                submitted_at=datetime.now(UTC),
+            )
+            writer.finish(spec, prepared.request)
+        return spec
+
+    def _modules(self, prepared: Prepared, before: JobSpec | None) -> tuple[Path, dict[str, Path]]:
+        """The folder local modules are copied from, and the modules."""
+        if before is not None:
+            root = Path(os.path.realpath(self._folders.bundle(before.id) / "modules"))
+            kept = [Path(file.path) for file in before.files if file.role == "module"]
+        else:
+            assert prepared.source is not None
+            root = Path(os.path.realpath(prepared.source.path.parent))
+            kept = prepared.modules.files
+        return root, {str(path): root / path for path in kept}
+
+    def _hand_over(self, spec: JobSpec, record: JobRecord) -> JobRecord:
+        """Tell the back-end. When it is silent the job waits, and the reconciler tries again."""
+        try:
+            return self._store.accepted(spec.id, self._backends[spec.backend].submit(spec))
+        except (MlinfnError, OSError) as error:
+            why = error.text if isinstance(error, MlinfnError) else str(error.strerror)
+            _log.warning("The back-end %s did not take job %s: %s", spec.backend, spec.id, why)
+            text = f"Waits for the back-end {spec.backend}, which does not answer: {why}"
+            return record.model_copy(update={"reason": Reason(code="not-started", text=text)})
+
+    def _output_folder(self, source: Source, job: str) -> str:
+        try:
+            name = self._pattern.format(stem=source.path.stem, id=job)
+        except (KeyError, IndexError, ValueError) as error:
+            raise InputError(
+                f"The setting output_folder, {self._pattern!r}, may hold {{stem}} and {{id}} only.",
+                code="bad-setting",
+                field="output_folder",
+            ) from error
+        return os.path.normpath(source.path.parent / name)
+
+    def _limits(self, backend: str) -> Resources:
+        known = self._backends.get(backend) or next(iter(self._backends.values()))
+        return known.limits()
+
+
+def _parameters_or_none(source: Source) -> tuple[Parameter, ...] | None:
+    if source.notebook is None:
+        return None
+    try:
+        return read_parameters(source.notebook, source.language or "python")
+    except InputError:
+        # the draft names this problem; the form is shown all the same
+        return ()
+
+
+def _defaults(
+    source: Source, last: JobRequest | None, parameters: Sequence[Parameter]
+) -> JobRequest:
+    """What was used last for this notebook as far as it still applies, else small."""
+    fresh = JobRequest(source=str(source.path), environment=source.kernel or DEFAULT_KERNEL)
+    if last is None:
+        return fresh
+    names = {parameter.name for parameter in parameters}
+    return fresh.model_copy(
+        update={
+            "resources": last.resources,
+            "backend": last.backend,
+            "environment": last.environment or fresh.environment,
+            "evictable": last.evictable,
+            "inputs": last.inputs,
+            "outputs": last.outputs,
+            "parameters": {k: v for k, v in last.parameters.items() if k in names},
+            "raw_parameters": {k: v for k, v in last.raw_parameters.items() if k in names},
+        }
+    )
