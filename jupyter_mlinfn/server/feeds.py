@@ -7,16 +7,20 @@ channel's lock from looking to publishing, see ``broadcast.Channel``.
 from __future__ import annotations
 
 import asyncio
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from jupyter_mlinfn.model.errors import MlinfnError, Unavailable
+from jupyter_mlinfn.gpus.deltas import delta, settle
+from jupyter_mlinfn.model.errors import Unavailable
+from jupyter_mlinfn.server.knowledge import what_is_known
 from jupyter_mlinfn.server.messages import JobChanges, Tasks
 from jupyter_mlinfn.server.problems import known
 from jupyter_mlinfn.server.showing import shown, shown_page
 
 if TYPE_CHECKING:
+    from jupyter_mlinfn.model.accelerators import GpuSnapshot
     from jupyter_mlinfn.server.broadcast import Channel
     from jupyter_mlinfn.server.messages import Topic
     from jupyter_mlinfn.server.room import Room
@@ -28,6 +32,7 @@ JOBS_PAGE = 50
 JOBS_AT_ONCE = 500
 """So many changes at once, and the store may have left some out: then the page is sent anew."""
 TASKS_SECONDS = 1.0
+KNOWLEDGE_SECONDS = 2.0
 TASKS_AT_REST_SECONDS = 15.0
 AFTER_TROUBLE_SECONDS = 5.0
 
@@ -52,17 +57,23 @@ class Feed(ABC):
     async def run(self) -> None:
         """Publish changes until cancelled; trouble is told once, then tried again calmly."""
         while True:
+            await self.wait()
             try:
                 async with self.channel.lock:
                     if (change := await self.change()) is not None:
                         self.channel.publish(*change)
                 self._trouble = None
-                await asyncio.sleep(self.interval)
             except Exception as error:
-                self._tell(known(error), error)
+                self.tell(error)
                 await asyncio.sleep(AFTER_TROUBLE_SECONDS)
 
-    def _tell(self, expected: MlinfnError | None, error: Exception) -> None:
+    async def wait(self) -> None:
+        """Until it is worth looking again."""
+        await asyncio.sleep(self.interval)
+
+    def tell(self, error: Exception) -> None:
+        """Log a fault of ours, and tell the listeners what is wrong, once."""
+        expected = known(error)
         if expected is None:
             self.room.log.error("The live topic %s failed", self.channel.topic, exc_info=error)
             expected = Unavailable("This view cannot be kept up to date for now. See the log.")
@@ -137,7 +148,65 @@ class TasksFeed(Feed):
         return Tasks(environments=found).model_dump_json().encode()
 
 
+class GpusFeed(Feed):
+    """Accelerators: each sample of the sampler, as what changed against the one shown before."""
+
+    def __init__(self, room: Room, channel: Channel) -> None:
+        super().__init__(room, channel)
+        self._sampled = asyncio.Event()
+        self._latest: GpuSnapshot | None = None
+        self._shown: GpuSnapshot | None = None
+
+    async def full(self) -> bytes | None:
+        """The accelerators as shown last; the first sample is sent as soon as it is there."""
+        return None if self._shown is None else self._shown.model_dump_json().encode()
+
+    async def change(self) -> Change | None:
+        """What the newest sample changes."""
+        if self._latest is None:
+            return None
+        before, self._shown = self._shown, settle(self._shown, self._latest)
+        changes = None if before is None else delta(before, self._shown)
+        if changes is None:
+            return "full", self._shown.model_dump_json().encode()
+        return "delta", json.dumps(changes, separators=(",", ":")).encode()
+
+    async def run(self) -> None:
+        """Sample while there are listeners, and look who the processes are now and then."""
+        sampler = self.room.make_sampler()
+        knowing = asyncio.create_task(self._know())
+        stop = sampler.subscribe(self._sample)
+        try:
+            await super().run()
+        finally:
+            stop()
+            knowing.cancel()
+
+    async def wait(self) -> None:
+        """Until the next sample."""
+        await self._sampled.wait()
+        self._sampled.clear()
+
+    def _sample(self, snapshot: GpuSnapshot) -> None:
+        self._latest = snapshot
+        self._sampled.set()
+
+    async def _know(self) -> None:
+        """Without it holders are shown by their programs' names, so its failure is only logged."""
+        failed = False
+        while True:
+            try:
+                self.room.knowledge = await what_is_known(self.room)
+                failed = False
+            except Exception:
+                if not failed:
+                    self.room.log.exception("It is not known which notebooks and jobs hold GPUs")
+                failed = True
+            await asyncio.sleep(KNOWLEDGE_SECONDS)
+
+
 FEEDS: dict[Topic, Callable[[Room, Channel], Feed]] = {
+    "gpus": GpusFeed,
     "jobs": JobsFeed,
     "tasks": TasksFeed,
 }

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.server.room import Room
 
 MAX_MESSAGE = 64 * 1024
+PING_MILLISECONDS = 30_000
 MAX_BUFFER = 256 * 1024
 """Bytes a client may leave unread before it is dropped (close code 4002)."""
 
 
 class LiveSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ignore[misc]
-    """One page of one person. The order of the bases matters: pings and origin check first."""
+    """One page of one person. The order of the bases matters: the origin check comes first."""
 
     active_at: float = 0.0
 
@@ -44,6 +45,19 @@ class LiveSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ign
     def max_message_size(self) -> int:
         """Clients have little to say."""
         return MAX_MESSAGE
+
+    @property
+    def ping_interval(self) -> float:
+        """Seconds between tornado's own pings, from Jupyter's setting in milliseconds.
+
+        Jupyter's class pings by itself and names its milliseconds as tornado names its seconds.
+        """
+        return float(self.settings.get("ws_ping_interval", PING_MILLISECONDS)) / 1000
+
+    @property
+    def ping_timeout(self) -> float:
+        """A page that does not answer a ping until the next one is gone."""
+        return self.ping_interval
 
     def skip_check_origin(self) -> bool:
         """A foreign page is refused even with a token, unless ``allow_origin`` lets it in."""
@@ -64,7 +78,6 @@ class LiveSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ign
 
     async def open(self, *args: str, **kwargs: str) -> None:
         """Join the live clients."""
-        super().open(*args, **kwargs)
         self.set_nodelay(True)
         await self.room.broadcast.attach(self)
 

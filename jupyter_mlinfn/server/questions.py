@@ -27,9 +27,9 @@ class FormQuery(Frozen):
 
 
 class LogQuery(Frozen):
-    """Which part of the log, in bytes. A negative ``start`` counts from the end."""
+    """Which part of the log: from byte ``start`` on, at most ``limit`` bytes."""
 
-    start: int = Field(default=0, ge=-(2**40), le=2**40)
+    start: int = Field(default=0, ge=0, le=2**50)
     limit: int = Field(default=256 * 1024, ge=1, le=2**20)
 
 

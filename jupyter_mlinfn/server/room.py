@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
     from traitlets.config import Config
 
+    from jupyter_mlinfn.gpus.holders import Knowledge
+    from jupyter_mlinfn.gpus.sampler import SamplerProcess
     from jupyter_mlinfn.server.broadcast import Broadcast
     from jupyter_mlinfn.workbench import Workbench
 
@@ -51,6 +53,8 @@ class Room:
         self._workbench: Workbench | None = None
         self._broadcast: Broadcast | None = None
         self._warm = False
+        self.sampler: SamplerProcess | None = None
+        self.knowledge: Knowledge | None = None
         self.idle_minutes = 0.0
 
     @property
@@ -101,6 +105,7 @@ class Room:
 
     def _import_live(self) -> None:
         import_module("jupyter_mlinfn.server.broadcast")
+        import_module("jupyter_mlinfn.gpus.sampler")
         self.idle_minutes = self.workbench.settings.live_idle_minutes
 
     def _import(self) -> None:
@@ -121,6 +126,20 @@ class Room:
             finally:
                 self._refresh_lock.release()
 
+    def make_sampler(self) -> SamplerProcess:
+        """The one sampler, which keeps its history from one watcher to the next."""
+        from jupyter_mlinfn.gpus.holders import Knowledge
+        from jupyter_mlinfn.gpus.sampler import SamplerProcess
+
+        if self.sampler is None:
+            settings = self.workbench.settings
+            self.sampler = SamplerProcess(
+                interval=settings.gpu_interval,
+                simulated=settings.gpus_simulated,
+                knowledge=lambda: self.knowledge or Knowledge(),
+            )
+        return self.sampler
+
     async def ask_to_save(self, *, kernel_id: str | None, path: str) -> str | None:
         """The path an open page saved the notebook to; ``None`` when no page has it open."""
         if self._broadcast is None:
@@ -132,5 +151,7 @@ class Room:
         if self._broadcast is not None:
             await self._broadcast.close()
         self.runtime_file.remove()
+        if self._workbench is not None and "catalogue" in vars(self._workbench):
+            await self.run(self._workbench.catalogue.stop_measuring)
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
