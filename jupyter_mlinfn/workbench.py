@@ -88,10 +88,10 @@ class Workbench:
 
     @built_once
     def store(self) -> JobStore:
-        """The index of jobs."""
+        """The index of jobs; rebuilt from the folders when it was lost."""
         from jupyter_mlinfn.jobs.store import JobStore
 
-        return JobStore(self.database)
+        return JobStore(self.database, self.folders)
 
     @built_once
     def environments(self) -> KernelEnvironments:
