@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ def open_bench(data_dir: str | None = None) -> Workbench:
     """
     from jupyter_mlinfn.workbench import Workbench
 
+    if data_dir is None:  # else this is the dispatcher, which keeps a log of its own
+        hear_warnings()
     try:
         bench = Workbench()
     except MlinfnError:
@@ -40,3 +43,13 @@ def open_bench(data_dir: str | None = None) -> Workbench:
             hint="Free some space, or set c.Mlinfn.data_dir to another folder.",
         ) from error
     return bench
+
+
+def hear_warnings() -> None:
+    """Let people hear what the rooms below find worth a warning."""
+    from jupyter_mlinfn.cli.terminal import Murmur
+
+    log = logging.getLogger("jupyter_mlinfn")
+    if not any(isinstance(handler, Murmur) for handler in log.handlers):
+        log.addHandler(Murmur(logging.WARNING))
+        log.propagate = False

@@ -57,9 +57,12 @@ def delete(job: str, yes: bool, as_json: bool) -> None:
 
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before something is lost; without a terminal ``--yes`` is the only answer."""
+    from jupyter_mlinfn.cli.terminal import say
+
     if yes:
         return
     if not sys.stdin.isatty():
         raise click.UsageError("Nobody can be asked here. Add --yes when you are sure.")
     if not click.confirm(question, err=True):
-        raise click.Abort
+        say("Nothing was removed.")
+        raise click.exceptions.Exit(1)

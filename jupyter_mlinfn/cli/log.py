@@ -38,6 +38,8 @@ def log(job: str, follow: bool, start: int, as_json: bool) -> None:
     bench = open_bench()
     bench.reconciler.run_once()
     record = bench.store.get(job)
+    if start < 0:
+        start = max(0, bench.follower.read_log(record.id, limit=1).size + start)
     if as_json:
         emit(bench.follower.read_log(record.id, start=start, limit=PIECE))
         return

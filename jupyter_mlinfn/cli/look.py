@@ -55,10 +55,17 @@ def open_output(job: str, as_json: bool) -> None:
     """
     from jupyter_mlinfn.cli.bench import open_bench
     from jupyter_mlinfn.cli.terminal import answer, emit, say
+    from jupyter_mlinfn.model.errors import Conflict
 
     bench = open_bench()
     bench.reconciler.run_once()
     record = bench.store.get(job)
+    if record.output is None and record.kind == "script":
+        raise Conflict(
+            f"{record.name} has published nothing.",
+            code="nothing-published",
+            hint=f"What it printed: mlinfn job log {record.id}",
+        )
     path = record.output or str(bench.follower.notebook(record.id))
     if as_json:
         emit({"id": record.id, "path": path, "final": record.output is not None})

@@ -17,6 +17,7 @@ _EXIT_CODES = {
     "part-missing": 3,
     "unavailable": 3,
     "refused": 4,
+    "asks-too-much": 4,
     "environment-mismatch": 4,
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +36,12 @@ class LabServer:
     root: Path
     pid: int
 
-    def holds(self, path: Path) -> bool:
-        """Whether ``path`` (resolved) lies in the server's root folder."""
+    def names(self, path: Path) -> list[str]:
+        """What the server may call ``path`` (absolute): as it was typed, and without links."""
+        ways = dict.fromkeys((path, path.resolve()))
+        return [way.relative_to(self.root).as_posix() for way in ways if self._holds(way)]
+
+    def _holds(self, path: Path) -> bool:
         return os.path.commonpath((self.root, path)) == str(self.root)
 
 
@@ -116,13 +120,12 @@ def save_notebook(path: Path) -> Saved:
     Raises :class:`Conflict` when the page has it open and could not save it: what would run is
     not what the person sees.
     """
-    path = path.resolve()
+    path = Path(os.path.normpath(path.absolute()))
     for server in attached():
-        if server.holds(path):
-            answer = ask(server, {"path": path.relative_to(server.root).as_posix()})
-            saved = understand(server, answer)
+        for name in server.names(path):
+            saved = understand(server, ask(server, {"path": name}))
             if saved is not None and saved.by_lab:
-                return saved
+                return replace(saved, path=path)
     return as_on_disk(path)
 
 
@@ -138,7 +141,7 @@ def notebook_of(kernel_id: str) -> Saved:
             return saved
     named = os.environ.get("JPY_SESSION_NAME", "")
     if named.endswith(".ipynb") and Path(named).is_absolute() and Path(named).is_file():
-        return as_on_disk(Path(named).resolve())
+        return as_on_disk(Path(named))
     raise InputError(
         "It is not known which notebook this kernel belongs to, because no open JupyterLab page "
         "answers for it. Nothing was submitted.",
@@ -167,7 +170,7 @@ def understand(server: LabServer, answer: Answer | None) -> Saved | None:
     try:
         if answer.status != 200:
             return None
-        path = (server.root / str(answer.document["path"])).resolve()
+        path = server.root / str(answer.document["path"])
         at = datetime.fromisoformat(str(answer.document["saved_at"]))
         by_lab = answer.document["saved_by"] == "lab"
     except (KeyError, ValueError):

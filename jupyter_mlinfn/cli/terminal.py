@@ -9,6 +9,7 @@ hide text never reach a terminal.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import sys
@@ -77,6 +78,17 @@ def say(text: str) -> None:
 def answer(text: str) -> None:
     """A line of the answer, on standard output."""
     sys.stdout.write(text + "\n")
+
+
+class Murmur(logging.Handler):
+    """What the rooms below log as worth a warning: one line on standard error, no traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say the message, and the error behind it in a few words."""
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            text += f" ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
+        say(f"mlinfn: {inert(text)}")
 
 
 def say_error(error: MlinfnError) -> None:
