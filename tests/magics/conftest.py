@@ -98,7 +98,12 @@ def start_kernel(
 
     with ExitStack() as stack:
 
-        def start(argv: tuple[str, ...], env: dict[str, str] | None = None, **spec: Any) -> Kernel:
+        def start(
+            argv: tuple[str, ...],
+            env: dict[str, str] | None = None,
+            ready: bool = True,
+            **spec: Any,
+        ) -> Kernel:
             folder = tmp_path / "specs" / "tried"
             folder.mkdir(parents=True, exist_ok=True)
             content = {"argv": argv, "display_name": "Tried", "language": "python", **spec}
@@ -110,6 +115,8 @@ def start_kernel(
             manager.start_kernel(cwd=str(notebooks))
             stack.callback(manager.shutdown_kernel, now=True)
             client = manager.client()
+            if not ready:
+                return Kernel(manager, client)
             client.start_channels()
             stack.callback(client.stop_channels)
             client.wait_for_ready(timeout=60)

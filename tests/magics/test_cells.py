@@ -35,9 +35,7 @@ CASES = {
         "z",
     ],
     "if (n := count) > 1:\n    n": ["count"],
-    "match p:\n    case [a, *rest]:\n        a, rest\n    case {'k': v, **more}:\n        v, more": [
-        "p"
-    ],
+    "match p:\n case [a, *b]:\n  a, b\n case {'k': v, **more}:\n  v, more": ["p"],
     "x: int\nx": ["x"],
     "a, (b, *c) = value\na, b, c": ["value"],
     "async def f():\n    await g()": ["g"],

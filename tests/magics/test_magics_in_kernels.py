@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from jupyter_mlinfn.magics import shim_folder
+
 if TYPE_CHECKING:
     from tests.magics.conftest import Kernel
 
@@ -181,3 +183,107 @@ def test_a_restarted_kernel_has_the_magics(plain_kernel: Kernel) -> None:
     plain_kernel.manager.restart_kernel()
     plain_kernel.client.wait_for_ready(timeout=60)
     assert "mlinfn " in plain_kernel.run("%mlinfn --version").out
+
+
+def test_the_module_ipykernel_starts_with_the_magics_too(
+    start_kernel: Start, plain_python: Path
+) -> None:
+    kernel = start_kernel((str(plain_python), "-m", "ipykernel", "-f", "{connection_file}"))
+    assert "mlinfn " in kernel.run("%mlinfn --version").out
+
+
+def test_a_kernel_that_is_not_ipythons_starts_as_it_would_without_us(
+    start_kernel: Start, tmp_path: Path
+) -> None:
+    """A stand-in for bash, R and the like: it writes down how it was started."""
+    report = tmp_path / "report.json"
+    code = (
+        "import json, os, sys, time\n"
+        f"with open({str(report)!r} + '.part', 'w') as f:\n"
+        "    json.dump({'argv': sys.argv[1:], 'environ': dict(os.environ)}, f)\n"
+        f"os.rename({str(report)!r} + '.part', {str(report)!r})\n"
+        "time.sleep(60)"
+    )
+    argv = (sys.executable, "-c", code, "{connection_file}", "--plain", "{odd}")
+    start_kernel(argv, {"OWN": "1"}, ready=False, language="bash")
+    until = time.monotonic() + 20
+    while not report.exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    started = json.loads(report.read_text())
+    assert started["argv"][1:] == ["--plain", "{odd}"]
+    added = {name for name in started["environ"] if name not in os.environ}
+    assert added <= {"OWN", "JPY_PARENT_PID", "LC_CTYPE"}
+
+
+def test_a_cell_alone_is_submitted_by_its_source(plain_kernel: Kernel, stand_in: str) -> None:
+    plain_kernel.run(stand_in)
+    ran = plain_kernel.run("%%mlinfn submit -p a=1 --gpus 1\nprint(a, 'ü')")
+    call = json.loads(ran.out)
+    assert call["argv"] == [
+        "submit", "--from-kernel", "the-kernel", "-p", "a=1", "--gpus", "1", "--cell", "-",
+    ]  # fmt: skip
+    assert call["stdin"] == "print(a, 'ü')\n"
+
+
+def test_a_cell_that_needs_more_is_refused_with_an_offer(
+    plain_kernel: Kernel, stand_in: str
+) -> None:
+    plain_kernel.run(stand_in + "\nimport math\nrows = [1, 2]\ndef own(): ...")
+    ran = plain_kernel.run("%%mlinfn submit\nprint(math.pi, rows, own(), ghost)\n!ls")
+    assert ran.out == ""
+    assert ran.error.splitlines() == [
+        "The cell uses names that it does not define, and a job starts empty:",
+        "  math  (module math)",
+        "  rows  (list)",
+        "  own  (function)",
+        "  ghost  (not defined in this notebook either)",
+        "Take them along with:  %%mlinfn submit --with math,rows,own",
+        "What is defined nowhere has to be defined in the cell.",
+        "Nothing was submitted.",
+    ]
+    refused = plain_kernel.run("%%mlinfn submit --with own\nown()").error
+    assert "own cannot be taken along: own is defined in this notebook." in refused
+
+
+def test_variables_taken_along_are_there_in_the_job(
+    plain_kernel: Kernel, stand_in: str, tmp_path: Path
+) -> None:
+    plain_kernel.run(stand_in + "\nimport math\nrows = [1, 2]")
+    ran = plain_kernel.run("%%mlinfn submit --with math,rows\nprint(math.floor(2.5), rows)")
+    call = json.loads(ran.out)
+    kept = Path(call["argv"][-1])
+    assert kept.parent == tmp_path / "notebooks"
+    plain_kernel.run("%reset -f")
+    assert plain_kernel.run(call["stdin"]).out == "2 [1, 2]\n"
+
+    plain_kernel.run(stand_in + "\nrows = 1")
+    assert plain_kernel.run("%%mlinfn submit fail --with rows\nrows").error
+    assert list(kept.parent.glob(".mlinfn-with-*")) == [kept]
+
+
+def test_only_submit_takes_a_cell(plain_kernel: Kernel) -> None:
+    assert "Only submit takes a cell" in plain_kernel.run("%%mlinfn jobs\n1").error
+    assert "syntax error in line 1" in plain_kernel.run("%%mlinfn submit\nx = (").error
+
+
+def test_a_program_that_was_removed_is_said_in_words(plain_kernel: Kernel) -> None:
+    plain_kernel.run("import mlinfn; mlinfn.start('id', '/gone/bin/python', '-I')")
+    assert "is not there any more (/gone/bin/python)" in plain_kernel.run("%mlinfn jobs").error
+
+
+def test_without_our_starter_the_program_on_the_path_is_used(
+    start_kernel: Start, plain_python: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "mlinfn"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\nimport sys\nprint('found', sys.argv[1:])\n")
+    program.chmod(0o755)
+    env = {"PATH": f"{program.parent}:/usr/bin:/bin"}
+    spec = {"metadata": {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}}
+    kernel = start_kernel((str(plain_python), *IPYKERNEL), env, **spec)
+    assert "not found" in kernel.run("%mlinfn jobs").err
+    kernel.run(f"import sys; sys.path.append({str(shim_folder())!r})\n%load_ext mlinfn")
+    assert kernel.run("%mlinfn submit a.ipynb").out == "found ['submit', 'a.ipynb']\n"
+    program.unlink()
+    assert "was not found" in kernel.run("%mlinfn submit a.ipynb").error
