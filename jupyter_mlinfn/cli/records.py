@@ -153,7 +153,8 @@ def detail_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
     yield "Asked for", resources_words(record.resources)
     if used := used_words(record):
         yield "Used", used
-    yield "Where", f"{record.backend}" + (f"  {record.backend_id}" if record.backend_id else "")
+    number = record.backend_id if record.backend_id != record.id else None
+    yield "Where", f"{record.backend}  {number}" if number else record.backend
     yield "Submitted", clock(record.submitted_at)
     yield "Started", clock(record.started_at)
     yield "Ended", clock(record.ended_at)

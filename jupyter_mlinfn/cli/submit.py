@@ -126,12 +126,13 @@ def dry_run(bench: Workbench, request: JobRequest, saved: Saved, *, as_json: boo
     if as_json:
         emit(draft)
     else:
-        show_draft(draft)
+        show_draft(draft, request)
     return 0 if draft.ok else exit_code_of(draft.problems)
 
 
-def show_draft(draft: Draft) -> None:
+def show_draft(draft: Draft, request: JobRequest) -> None:
     """A draft in words."""
+    from jupyter_mlinfn.cli.records import resources_words
     from jupyter_mlinfn.cli.terminal import answer, inert
 
     for problem in draft.problems:
@@ -147,6 +148,7 @@ def show_draft(draft: Draft) -> None:
         answer(f"Parameters: {inert(', '.join(f'{k}={v!r}' for k, v in draft.accepted.items()))}")
     if draft.environment:
         answer(f"Environment: {inert(draft.environment.name)}")
+    answer(f"Asks for: {resources_words(request.resources)}")
     if draft.modules:
         answer(f"Goes with it: {inert(', '.join(draft.modules))}")
     if draft.output_folder:
