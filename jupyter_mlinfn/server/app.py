@@ -12,6 +12,7 @@ from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_mlinfn.server.handler import UnknownPath, handlers_of
 from jupyter_mlinfn.server.live import LiveSocket
+from jupyter_mlinfn.server.provisioning import offer_provisioner
 from jupyter_mlinfn.server.room import Room
 from jupyter_mlinfn.server.table import API, LIVE, ROUTES
 
@@ -38,6 +39,7 @@ class MlinfnApp(ExtensionApp):  # type: ignore[misc]  # jupyter_server is untype
         server: ServerApp = self.serverapp
         self.room = Room(server, self.config)
         self.settings["mlinfn_room"] = self.room
+        offer_provisioner(server)
 
     async def stop_extension(self) -> None:
         """Close the live socket's clients and everything that was started for them."""

@@ -27,6 +27,11 @@ class Server:
         self.url = f"http://127.0.0.1:{port}/"
         self.process = process
 
+    def kernels(self) -> list[psutil.Process]:
+        """The kernels among the processes that the server has started."""
+        children = self.process.children()
+        return [child for child in children if "ipykernel_launcher" in child.cmdline()]
+
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": "token sesame", "Content-Type": "application/json"}
@@ -37,10 +42,15 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def options() -> list[str]:
+    """Further words on the server's line."""
+    return []
+
+
+@pytest.fixture
+def server(tmp_path: Path, options: list[str]) -> Iterator[Server]:
     config = tmp_path / "config" / "jupyter_server_config.d"
-    config.mkdir(parents=True)
-    shutil.copy(CONFIGURATION / "jupyter_mlinfn.json", config)
+    shutil.copytree(CONFIGURATION, config)
     socket, port = bind_unused_port()
     socket.close()
     environ = {
@@ -49,9 +59,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
         "JUPYTER_CONFIG_PATH": str(tmp_path / "config"),
         "JUPYTER_TOKEN": "sesame",
     }
-    options = [f"--port={port}", "--allow-root", "--no-browser", f"--ServerApp.root_dir={tmp_path}"]
+    words = [f"--port={port}", "--allow-root", "--no-browser", f"--ServerApp.root_dir={tmp_path}"]
     process = psutil.Popen(
-        [sys.executable, "-m", "jupyter_server", *options],
+        [sys.executable, "-m", "jupyter_server", *words, *options],
         env=environ, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -77,9 +87,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_a_kernel_of_the_server_gets_the_magics(server: Server) -> None:
     kernel = server.ask("api/kernels", {"name": "python3"})
-    (process,) = server.process.children()
+    (process,) = server.kernels()
     assert process.cmdline()[-1].startswith("--IPKernelApp.code_to_run=")
-    assert repr(kernel["id"]) in process.cmdline()[-1]
+    assert kernel["id"] in process.cmdline()[-1]
     environ = process.environ()
     assert "PYTHONPATH" not in environ
     assert not any(name.startswith("MLINFN") for name in environ)
@@ -90,5 +100,14 @@ def test_asking_for_environments_first_does_not_take_the_magics_away(server: Ser
     found = server.ask("mlinfn/api/v1/environments")
     assert "python3" in {name for row in found["environments"] for name in row["kernels"]}
     server.ask("api/kernels", {"name": "python3"})
-    lines = [" ".join(child.cmdline()) for child in server.process.children()]
-    assert any("code_to_run" in line for line in lines)
+    (process,) = server.kernels()
+    assert process.cmdline()[-1].startswith("--IPKernelApp.code_to_run=")
+
+
+@pytest.mark.parametrize(
+    "options", [["--KernelProvisionerFactory.default_provisioner_name=local-provisioner"]]
+)
+def test_a_provisioner_that_the_admin_chose_is_kept(server: Server) -> None:
+    server.ask("api/kernels", {"name": "python3"})
+    (process,) = server.kernels()
+    assert "code_to_run" not in process.cmdline()[-1]
