@@ -44,7 +44,9 @@ def conclude(over: Oversight, *, restarted: bool) -> None:
         )
     )
     output = None
-    if began is not None:
+    if _runs_again(folder, found):
+        found = Verdict("evicted", found.reason)
+    elif began is not None:
         found, output = _published(folder, found, began)
     _write_end(
         folder,
@@ -61,6 +63,12 @@ def conclude(over: Oversight, *, restarted: bool) -> None:
         },
     )
     _tidy(folder)
+
+
+def _runs_again(folder: AttemptFolder, found: Verdict) -> bool:
+    """Whether the person allowed a new attempt where the machine, not the job, ended this one."""
+    code = (found.reason or {}).get("code")
+    return code in ("lost", "session-ended") and bool(folder.spec().get("evictable"))
 
 
 def _began(folder: AttemptFolder) -> datetime | None:

@@ -43,7 +43,7 @@ class Facts:
 class Verdict:
     """The state for good, and the reason as ``{"code", "text"}``."""
 
-    state: Literal["succeeded", "failed", "cancelled"]
+    state: Literal["succeeded", "failed", "cancelled", "evicted"]
     reason: dict[str, str] | None = None
 
 

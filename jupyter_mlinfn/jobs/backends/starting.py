@@ -1,0 +1,151 @@
+"""From a waiting job to its supervisor: slot, claim file, detached program.
+
+Any process may do this; the index gives every slot once, and of two supervisors started for one
+attempt the second finds the lock held and ends.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from jupyter_mlinfn.jobs import accelerator_locks
+from jupyter_mlinfn.jobs.attempt import TOKEN_VARIABLE, AttemptFolder, Slot, now
+from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Capacity, Claim
+from jupyter_mlinfn.model.accelerators import FreeAccelerator
+from jupyter_mlinfn.model.jobs import JobRecord, Reason
+from jupyter_mlinfn.process import locks
+from jupyter_mlinfn.process.detach import own_program, start_detached
+from jupyter_mlinfn.process.durable import write_durably
+from jupyter_mlinfn.process.identity import this_machine
+from jupyter_mlinfn.process.redaction import own_environment
+
+BACKEND = "local"
+
+_TAKEN = Reason(
+    code="waits-for-accelerator",
+    text="Another person's job took the accelerator at the same moment.",
+)
+
+
+def start_next(
+    context: BackendContext, capacity: Capacity, free: Sequence[FreeAccelerator]
+) -> Claim | None:
+    """Give the next job that fits a slot and start it; ``None`` when nothing can start.
+
+    Raises :class:`~jupyter_mlinfn.model.errors.Unavailable` when the index is silent.
+    """
+    claim = context.store.claim(this_machine().host, capacity, free)
+    if claim is None:
+        return None
+    held = accelerator_locks.hold(lock_folder(context), claim.accelerators)
+    if held is None:
+        context.store.requeue(claim.job, claim.attempt, _TAKEN)
+        return claim
+    try:
+        write_claim(context, claim)
+        start_supervisor(attempt_folder(context, claim.job, claim.attempt), held)
+    finally:
+        accelerator_locks.release(held)
+    return claim
+
+
+def write_claim(context: BackendContext, claim: Claim) -> None:
+    """Write ``claim.json``; what is there already stays. Raises OSError, :class:`NotFound`."""
+    folder = attempt_folder(context, claim.job, claim.attempt)
+    if folder.claim.exists():
+        return
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    slot = Slot(
+        job=claim.job,
+        attempt=claim.attempt,
+        token=claim.token,
+        cpus=claim.cpus,
+        memory=claim.memory,
+        time=context.store.get(claim.job).resources.time,
+        slots=this_machine().host,
+        machine=this_machine().as_dict(),
+        claimed_at=now(),
+        accelerators=claim.accelerators,
+        cpu_set=_quiet_cpus(context, claim),
+        dispatcher=context.dispatcher_command,
+        state_dir=str(context.state_dir),
+        accelerator_locks=str(lock_folder(context)),
+    )
+    write_durably(folder.claim, slot.to_json())
+
+
+def start_supervisor(folder: AttemptFolder, held: Sequence[int] = ()) -> None:
+    """Start the detached supervisor of an attempt; ``held`` are its accelerators' locks."""
+    environ = own_environment(os.environ)
+    if held:
+        environ["MLINFN_LOCK_FDS"] = ",".join(str(descriptor) for descriptor in held)
+    start_detached(
+        own_program("jupyter_mlinfn.jobs.supervisor", str(folder.path)),
+        env=environ,
+        cwd=folder.path,
+        log=folder.supervisor_log,
+        pass_fds=held,
+    )
+
+
+def start_dispatcher(context: BackendContext) -> None:
+    """Start the dispatcher unless one lives. Of two started at once the second ends."""
+    if dispatcher_lives(context):
+        return
+    start_detached(
+        context.dispatcher_command,
+        env=own_environment(os.environ),
+        cwd=context.state_dir,
+        log=context.state_dir / "dispatcher.log",
+        nice=_GIVE_WAY,
+    )
+
+
+_GIVE_WAY = 5
+"""The dispatcher's own start must not slow the kernel that starts at the same moment."""
+
+
+def dispatcher_lives(context: BackendContext) -> bool:
+    """Whether a dispatcher of this person and data folder runs on this machine."""
+    return locks.held(context.state_dir / "dispatcher.lock")
+
+
+def inside_a_job() -> bool:
+    """Whether this process belongs to a job: whatever it starts would end with that job."""
+    return TOKEN_VARIABLE in os.environ
+
+
+def attempt_folder(context: BackendContext, job: str, number: int) -> AttemptFolder:
+    """The folder of one attempt."""
+    return AttemptFolder(context.folders.attempt(job, number))
+
+
+def newest_folder(context: BackendContext, record: JobRecord) -> AttemptFolder:
+    """The folder of the attempt the record speaks of."""
+    return attempt_folder(context, record.id, max(1, record.attempts))
+
+
+def lock_folder(context: BackendContext) -> Path:
+    """Where the machine-wide locks of accelerators lie."""
+    return context.accelerator_locks or accelerator_locks.DEFAULT_FOLDER
+
+
+def _quiet_cpus(context: BackendContext, claim: Claim) -> tuple[int, ...]:
+    """As many CPUs as the job asked for, those first that the fewest other jobs are bound to.
+
+    No binding where the job may use them all.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    if claim.cpus >= len(allowed):
+        return ()
+    busy: Counter[int] = Counter()
+    for other in context.store.claims(this_machine().host):
+        if other.job != claim.job:
+            with suppress(OSError):
+                slot = attempt_folder(context, other.job, other.attempt).read_slot()
+                busy.update(slot.cpu_set if slot else ())
+    return tuple(sorted(sorted(allowed, key=lambda cpu: busy[cpu])[: claim.cpus]))

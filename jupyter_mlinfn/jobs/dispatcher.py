@@ -1,0 +1,174 @@
+"""The small detached program that starts waiting jobs on this machine, also without a server.
+
+One per person and data folder (a lock says so). Started by whoever submits, and by any supervisor
+that misses it; ends when nothing waits or runs. It may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import time
+from pathlib import Path
+
+from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
+from jupyter_mlinfn.jobs.backends import attempts, starting
+from jupyter_mlinfn.jobs.backends.capacity import measure
+from jupyter_mlinfn.jobs.backends.local import free_accelerators
+from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Observation
+from jupyter_mlinfn.jobs.waking import drain, listen
+from jupyter_mlinfn.model.accelerators import FreeAccelerator
+from jupyter_mlinfn.model.errors import MlinfnError
+from jupyter_mlinfn.model.jobs import JobRecord, Reason
+from jupyter_mlinfn.process import locks
+from jupyter_mlinfn.process.identity import this_machine
+
+LINGER = 5.0
+_LOOK_EVERY = 1.0
+_SETTLES_WITHIN = 2.0
+_MAX_PAUSE = 60.0
+_DEVICES_EVERY = 5.0
+_LARGEST_LOG = 2**20
+_MANY = 200
+
+_log = logging.getLogger(__name__)
+
+
+def run(context: BackendContext, *, linger: float = LINGER) -> None:
+    """Dispatch until nothing has waited or run for ``linger`` seconds; at once when one lives."""
+    context.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        lock = locks.acquire(context.state_dir / "dispatcher.lock")
+        if lock is None:
+            return
+        _rotate(context.state_dir / "dispatcher.log")
+        pipe = listen(context.state_dir)
+        dispatcher = Dispatcher(context, pipe)
+        signal.signal(signal.SIGTERM, dispatcher.end)
+        dispatcher.work(linger)
+        os.close(pipe)
+        os.close(lock)
+        # whoever submitted just before the lock was given up saw a living dispatcher
+        if dispatcher.ending or not context.store.unfinished(starting.BACKEND):
+            return
+
+
+class Dispatcher:
+    """The loop. Everything it knows is in the index and the job folders."""
+
+    def __init__(self, context: BackendContext, pipe: int) -> None:
+        self.context = context
+        self.ending = False
+        self._pipe = pipe
+        self._revision = -1
+        self._started: dict[tuple[str, int], tuple[float, float]] = {}
+        self._devices: tuple[float, tuple[FreeAccelerator, ...]] = (0.0, ())
+
+    def end(self, *_: object) -> None:
+        """For SIGTERM: end at the next look. Jobs go on; supervisors start another dispatcher."""
+        self.ending = True
+
+    def work(self, linger: float) -> None:
+        """Look, start, wait, until there has been nothing to do for ``linger`` seconds."""
+        idle_since = time.monotonic()
+        while not self.ending:
+            try:
+                if self.look():
+                    idle_since = time.monotonic()
+            except (MlinfnError, OSError) as error:
+                # a locked index or a full disk passes; the jobs that run go on meanwhile
+                _log.warning("%s", error)
+                idle_since = time.monotonic()
+            if time.monotonic() - idle_since > linger:
+                return
+            self._wait()
+
+    def look(self) -> bool:
+        """One look at everything; whether anything waits or runs."""
+        active = self.context.store.active(starting.BACKEND)
+        self._tend(active)
+        counts = self.context.store.counts()
+        if counts.queued:
+            self._start_what_fits()
+        return bool(active or counts.queued)
+
+    def _wait(self) -> None:
+        ready, _, _ = select.select([self._pipe], [], [], _LOOK_EVERY)
+        if ready:
+            drain(self._pipe)
+
+    # --- what runs ------------------------------------------------------------------------------
+
+    def _tend(self, active: list[JobRecord]) -> None:
+        """Record what is true of the attempts; have each looked after by a supervisor."""
+        seen: dict[str, Observation] = {}
+        for record in active:
+            folder = starting.newest_folder(self.context, record)
+            seen[record.id] = attempts.observe(folder, record)
+            found = attempts.life(folder)
+            if found == "returned":
+                told = (read_json(folder.returned) or {}).get("reason")
+                reason = Reason.model_validate(told) if told else None
+                self.context.store.requeue(record.id, record.attempts, reason)
+            elif found == "unsupervised" and folder.job_folder.is_dir():
+                self._supervise(record, folder)
+        self.context.store.observe_all(seen)
+        alive = {(record.id, record.attempts) for record in active}
+        self._started = {key: value for key, value in self._started.items() if key in alive}
+
+    def _supervise(self, record: JobRecord, folder: AttemptFolder) -> None:
+        """Start a supervisor, but give one that was just started the time to take its lock."""
+        key = (record.id, record.attempts)
+        last, pause = self._started.get(key, (0.0, 0.0))
+        age = time.time() - folder.claim.stat().st_mtime if folder.claim.exists() else 0.0
+        if not last and 0.0 <= age < _SETTLES_WITHIN and folder.claim.exists():
+            return
+        if time.monotonic() - last < pause:
+            return
+        if not folder.claim.exists() and not self._write_claim(record):
+            return
+        starting.start_supervisor(folder)
+        self._started[key] = (time.monotonic(), min(_MAX_PAUSE, 2 * pause or _SETTLES_WITHIN))
+
+    def _write_claim(self, record: JobRecord) -> bool:
+        """Finish what a process began that died between claiming a slot and writing it down."""
+        for claim in self.context.store.claims(this_machine().host):
+            if claim.job == record.id and claim.attempt == record.attempts:
+                starting.write_claim(self.context, claim)
+                return True
+        reason = Reason(code="not-started", text="The machine stopped before the job could start.")
+        self.context.store.requeue(record.id, record.attempts, reason)
+        return False
+
+    # --- what waits -----------------------------------------------------------------------------
+
+    def _start_what_fits(self) -> None:
+        """Start jobs in the order of the queue, unless nothing has changed since the last try."""
+        revision = self.context.store.revision()
+        free = self._free_accelerators()
+        if revision == self._revision and not free:
+            return
+        capacity = measure(self.context.local)
+        while starting.start_next(self.context, capacity, free) is not None and not self.ending:
+            continue
+        self._revision = self.context.store.revision()
+
+    def _free_accelerators(self) -> tuple[FreeAccelerator, ...]:
+        """Asked for only when a job wants one, and not at every look."""
+        store = self.context.store
+        many = store.counts().queued > _MANY
+        if not many and not any(r.resources.gpus for r in store.waiting(starting.BACKEND)):
+            return ()
+        asked_at, free = self._devices
+        if not asked_at or time.monotonic() - asked_at > _DEVICES_EVERY:
+            free = free_accelerators(self.context)
+            self._devices = (time.monotonic(), free)
+        return free
+
+
+def _rotate(log: Path) -> None:
+    """Keep one old log of the dispatcher when the current one has grown large."""
+    if log.exists() and log.stat().st_size > _LARGEST_LOG:
+        log.replace(log.with_suffix(".log.1"))
