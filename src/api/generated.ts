@@ -338,6 +338,7 @@ export interface components {
              * @default {
              *       "measurement": null,
              *       "percent": null,
+             *       "since": null,
              *       "state": "unknown"
              *     }
              */
@@ -441,6 +442,29 @@ export interface components {
             size: number;
         };
         /**
+         * Check
+         * @description One thing looked at; ``hint`` says what to do where ``state`` is not ``ok``.
+         *
+         *     ``missing`` is a calm word: a part that is not here, and need not be unless it is in
+         *     :data:`NEEDED`.
+         */
+        Check: {
+            /**
+             * Hint
+             * @default null
+             */
+            hint: string | null;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "missing" | "warning";
+            /** Text */
+            text: string;
+        };
+        /**
          * CleanupItem
          * @description One job a clean-up removes (or would remove), with its size in bytes.
          */
@@ -523,32 +547,12 @@ export interface components {
             note: string | null;
         };
         /**
-         * DoctorCheck
-         * @description One thing looked at; ``hint`` says what to do where ``state`` is not ``ok``.
+         * Diagnosis
+         * @description All checks, in the order people read them.
          */
-        DoctorCheck: {
-            /**
-             * Hint
-             * @default null
-             */
-            hint: string | null;
-            /** Name */
-            name: string;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "ok" | "missing" | "warning";
-            /** Text */
-            text: string;
-        };
-        /**
-         * DoctorReport
-         * @description What this machine offers and what is missing.
-         */
-        DoctorReport: {
+        Diagnosis: {
             /** Checks */
-            checks: components["schemas"]["DoctorCheck"][];
+            checks: components["schemas"]["Check"][];
         };
         /**
          * Draft
@@ -756,8 +760,10 @@ export interface components {
         };
         /**
          * GpuChanges
-         * @description What changed since the frame before: time ``t`` (seconds since the epoch), and by UUID the
-         *     changed fields of each accelerator under the short keys of ``gpus/deltas.py``.
+         * @description What changed since the frame before, as ``gpus/deltas.py`` writes it.
+         *
+         *     ``t``: seconds since the epoch; ``a``: by short field name, then by the accelerator's place in
+         *     the full frame's list, the new value.
          */
         GpuChanges: {
             /** A */
@@ -1130,7 +1136,7 @@ export interface components {
          *     ``parameters`` hold JSON values; strings typed on a command line come through
          *     ``raw_parameters`` and take the type of the notebook's default.
          *     ``create_parameters_cell`` allows a new first cell for parameters that have no cell.
-         *     ``cells`` limits the job to these cells (``%%mlinfn submit``): their source texts.
+         *     ``cell`` limits the job to this one cell's text (``%%mlinfn submit``).
          */
         JobRequest: {
             /**
@@ -1419,8 +1425,17 @@ export interface components {
         /**
          * Package
          * @description One installed distribution.
+         *
+         *     ``build`` is conda's build string: the same version built for CUDA and for CPU is not the
+         *     same package. ``source`` ``other`` is what neither pip nor conda installed (the interpreter
+         *     of a venv or of the system).
          */
         Package: {
+            /**
+             * Build
+             * @default null
+             */
+            build: string | null;
             /** Name */
             name: string;
             /**
@@ -1700,7 +1715,11 @@ export interface components {
          * Signal
          * @description Busy, idle or unknown, and the name of the measurement behind it.
          *
-         *     A100 MIG instances have no utilisation at all (GPM starts at Hopper): ``unknown``.
+         *     A100 MIG instances have no utilisation at all (GPM starts at Hopper): ``unknown`` while
+         *     somebody holds them. ``measurement`` is ``utilisation`` (NVML's rate), ``gpm`` (graphics
+         *     engine, Hopper and later), ``nobody`` (no process and no memory held: idle for certain) or
+         *     ``instances`` (a GPU that is cut: what its instances say). ``since`` is when this state was
+         *     first seen without a break; ``None`` in a one-shot sample.
          */
         Signal: {
             /**
@@ -1713,6 +1732,11 @@ export interface components {
              * @default null
              */
             percent: number | null;
+            /**
+             * Since
+             * @default null
+             */
+            since: string | null;
             /**
              * State
              * @enum {string}
@@ -1867,7 +1891,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DoctorReport"];
+                    "application/json": components["schemas"]["Diagnosis"];
                 };
             };
             /** @description What was sent cannot be used */

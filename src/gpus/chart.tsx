@@ -1,0 +1,134 @@
+import * as React from 'react';
+import type uPlot from 'uplot';
+
+import type { GpuHistory } from '../api/types';
+
+interface IChartProps {
+  history: GpuHistory;
+  seconds: number;
+}
+
+/** Percent busy and temperature over time; drag to zoom, double click to go back. */
+export function HistoryChart(props: IChartProps): React.ReactElement {
+  const { history, seconds } = props;
+  const node = React.useRef<HTMLDivElement>(null);
+  const plot = React.useRef<uPlot | null>(null);
+  const newest = React.useRef(history);
+  newest.current = history;
+  React.useEffect(() => {
+    const place = node.current;
+    let wanted = true;
+    let watcher: ResizeObserver | null = null;
+    void import('uplot').then(({ default: Plot }) => {
+      if (!wanted || !place) {
+        return;
+      }
+      const width = Math.max(120, place.clientWidth);
+      plot.current = new Plot(
+        options(place, width, seconds),
+        series(newest.current),
+        place
+      );
+      watcher = new ResizeObserver(() =>
+        plot.current?.setSize({
+          width: Math.max(120, place.clientWidth),
+          height: HEIGHT
+        })
+      );
+      watcher.observe(place);
+    });
+    return () => {
+      wanted = false;
+      watcher?.disconnect();
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [seconds]);
+  React.useEffect(() => {
+    plot.current?.setData(series(history));
+  }, [history]);
+  return (
+    <div
+      ref={node}
+      className="jp-Mlinfn-chart"
+      role="img"
+      aria-label={summary(history)}
+    />
+  );
+}
+
+const HEIGHT = 130;
+
+function series(history: GpuHistory): uPlot.AlignedData {
+  return [[...history.times], [...history.percent], [...history.temperature]];
+}
+
+function options(
+  place: HTMLElement,
+  width: number,
+  seconds: number
+): uPlot.Options {
+  const style = getComputedStyle(place);
+  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const axis = {
+    stroke: colour('--jp-ui-font-color1'),
+    grid: { stroke: colour('--jp-border-color2'), width: 1 },
+    ticks: { show: false },
+    font: `11px ${colour('--jp-ui-font-family') || 'sans-serif'}`
+  };
+  return {
+    width,
+    height: HEIGHT,
+    legend: { show: false },
+    cursor: { points: { show: false } },
+    scales: { '%': { range: [0, 100] } },
+    axes: [
+      {
+        ...axis,
+        values: (_, ticks) => ticks.map(tick => clock(tick, seconds)),
+        space: 60
+      },
+      { ...axis, scale: '%', size: 38, values: (_, t) => t.map(v => `${v} %`) }
+    ],
+    series: [
+      {},
+      {
+        label: 'busy',
+        scale: '%',
+        stroke: colour('--jp-brand-color1'),
+        width: 1.5,
+        spanGaps: false
+      },
+      {
+        label: 'temperature',
+        scale: '%',
+        stroke: colour('--jp-warn-color1'),
+        width: 1,
+        dash: [4, 3],
+        spanGaps: false
+      }
+    ]
+  };
+}
+
+function clock(epoch: number, seconds: number): string {
+  return new Date(epoch * 1000).toLocaleTimeString([], {
+    hour: '2-digit',
+    hourCycle: 'h23',
+    minute: '2-digit',
+    second: seconds <= 300 ? '2-digit' : undefined
+  });
+}
+
+/** What the chart shows, in a sentence. */
+export function summary(history: GpuHistory): string {
+  const known = history.percent.filter(value => value !== null);
+  if (!known.length) {
+    return 'How busy it was is not known for this time.';
+  }
+  const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
+  return (
+    `Busy ${Math.round(Math.min(...known))} to ${Math.round(Math.max(...known))} %, ` +
+    `${Math.round(mean)} % on average.`
+  );
+}
