@@ -166,19 +166,31 @@ def main(arguments: list[str] | None = None) -> int:
     scene: Scene | None = None
     try:
         if options.simulated:
-            from jupyter_mlinfn.gpus.simulated.scene import Scene
-
-            scene = Scene()
-            scene.write()
+            scene = _simulate()
             options.library = str(scene.library)
         if options.library:
             # The loader finds a library by its SONAME once one of that name is loaded.
             ctypes.CDLL(options.library)
         processes = ProcessReader(options.devices, namespace="same" if scene else None)
         return _run(Agent(Nvml(), processes), options, scene)
+    except NoDevices as nothing:
+        missing = {"code": nothing.code, "text": nothing.text}
+        facts: FactsRow = {"driver": None, "nvml": None, "cuda": None}
+        _say({**_frame(facts), "missing": missing, "simulated": options.simulated})
+        return 0
+    except LayoutChanged:
+        return _LOOK_AGAIN_EXIT
     finally:
         if scene:
             scene.close()
+
+
+def _simulate() -> Scene:
+    from jupyter_mlinfn.gpus.simulated.scene import Scene  # brings pydantic along
+
+    scene = Scene()
+    scene.write()
+    return scene
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -198,14 +210,7 @@ def _run(agent: Agent, options: argparse.Namespace, scene: Scene | None) -> int:
     while True:
         if scene:
             scene.write()
-        try:
-            document = agent.sample()
-        except NoDevices as nothing:
-            missing = {"code": nothing.code, "text": nothing.text}
-            _say({**_frame({"driver": None, "nvml": None, "cuda": None}), "missing": missing})
-            return 0
-        except LayoutChanged:
-            return _LOOK_AGAIN_EXIT
+        document = agent.sample()
         if document:
             _say({**document, "simulated": scene is not None})
         passed = time.monotonic() - started

@@ -94,7 +94,7 @@ class FactsRow(TypedDict):
     cuda: str | None
 
 
-class NoDevices(Exception):  # noqa: N818 - a state of the machine, not a fault
+class NoDevices(Exception):
     """There is nothing to read; ``code`` is stable, ``text`` is for people."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -103,7 +103,7 @@ class NoDevices(Exception):  # noqa: N818 - a state of the machine, not a fault
         self.text = text
 
 
-class LayoutChanged(Exception):  # noqa: N818 - an event
+class LayoutChanged(Exception):
     """Devices came or went, or the driver was loaded anew: a fresh process must look again."""
 
 

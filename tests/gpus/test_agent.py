@@ -64,7 +64,7 @@ def test_one_card_hangs_and_comes_back(driver: FakeDriver, agent: Start) -> None
     silent = until(feed, lambda one: one.devices[0].state == "silent", readings=400)
     assert silent.devices[0].age > 2.5
     assert silent.devices[0].used == 2048 * MIB, "the last known value stays"
-    assert silent.hung > 2.5
+    assert silent.hung > 2
     assert (silent.devices[1].state, silent.devices[1].percent) == ("ok", 12)
     assert silent.devices[1].age < 1
     hanging.hang = False

@@ -25,6 +25,8 @@ from jupyter_mlinfn.gpus.simulated.state import (
     Process,
     State,
 )
+from jupyter_mlinfn.gpus.source import NoDevices
+from jupyter_mlinfn.model.errors import PartMissing
 
 A100: Final = "GPU-51a1a100-0000-4000-8000-000000000000"
 T4: Final = "GPU-51a1700f-0000-4000-8000-000000000004"
@@ -41,11 +43,14 @@ _LOOK_EVERY: Final = 3.0
 class Scene:
     """Keeps the state file of the stand-in library; :meth:`write` makes time pass.
 
-    Raises :class:`~jupyter_mlinfn.model.errors.PartMissing` without a compiler.
+    Raises :class:`NoDevices` without a compiler.
     """
 
     def __init__(self) -> None:
-        self.library = library()
+        try:
+            self.library = library()
+        except PartMissing as error:
+            raise NoDevices(error.code, error.text) from error
         self._folder = tempfile.TemporaryDirectory(prefix="mlinfn-gpus-")
         self._path = Path(self._folder.name) / "state"
         self._looked = float("-inf")
