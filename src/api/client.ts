@@ -159,15 +159,18 @@ export class Client {
     const url =
       URLExt.join(this.settings.baseUrl, 'mlinfn/api/v1', path) +
       (query ? `?${query}` : '');
+    const headers: Record<string, string> = {};
     const init: RequestInit = {
       method: call.method ?? 'GET',
-      cache: 'no-cache'
+      cache: 'no-cache',
+      headers
     };
     if (call.body !== undefined) {
       init.body = JSON.stringify(call.body);
+      headers['Content-Type'] = 'application/json';
     }
     if (call.key) {
-      init.headers = { 'Idempotency-Key': call.key };
+      headers['Idempotency-Key'] = call.key;
     }
     let response: Response;
     try {
