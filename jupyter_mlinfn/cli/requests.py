@@ -18,6 +18,7 @@ _EXIT_CODES = {
     "unavailable": 3,
     "refused": 4,
     "asks-too-much": 4,
+    "asks-too-little": 4,
     "environment-mismatch": 4,
 }
 
