@@ -26,7 +26,7 @@ class Outcome:
         return cls("failed", {"code": code, "text": text}, exit_code)
 
 
-class Ended(Exception):  # noqa: N818 - not an error of this program
+class Ended(Exception):
     """Ends the run with an outcome from wherever it became clear."""
 
     def __init__(self, outcome: Outcome) -> None:

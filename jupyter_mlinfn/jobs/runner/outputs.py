@@ -5,7 +5,6 @@ nbclient appends one output per message; a loop that prints for hours would make
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from nbformat.v4 import new_output
@@ -15,8 +14,6 @@ from jupyter_mlinfn.jobs.runner.logfile import LogFile
 MAX_CELL_TEXT = 4 * 2**20
 MAX_OUTPUT = 64 * 2**20
 MAX_NOTEBOOK = 256 * 2**20
-
-_REWRITTEN = re.compile(r"[^\n]*\r(?!\n|$)")
 
 
 class Outputs:
@@ -59,8 +56,7 @@ class Outputs:
     def settle(self) -> None:
         """Put the gathered text into its output, rewritten lines as they look in the end."""
         if self._target is not None and self._gathered:
-            text = self._target.text + "".join(self._gathered)
-            self._target.text = _REWRITTEN.sub("", text)
+            self._target.text = rewritten(self._target.text + "".join(self._gathered))
             self._gathered = []
 
     def too_large(self, outs: Any, message: dict[str, Any]) -> bool:
@@ -74,3 +70,14 @@ class Outputs:
         text = f"An output of {size // 2**20} MiB was left out: it is too large for a notebook.\n"
         outs.append(new_output("stream", name="stderr", text=text))
         return True
+
+
+def rewritten(text: str) -> str:
+    """``text`` as a terminal shows it after carriage returns; one at the very end is kept.
+
+    (It says that what comes next starts the last line again.)
+    """
+    if "\r" not in text:
+        return text
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return "\n".join(lines) + ("\r" if text.endswith("\r") else "")

@@ -1,0 +1,389 @@
+"""One attempt from claim to end, with the real supervisor, runner and kernel."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
+from jupyter_mlinfn.process import tree
+from tests.jobs.engine.making import make_attempt, run_to_end, start_supervisor, wait_for
+
+
+def texts(path: Path | str) -> list[str]:
+    """The stream text of each code cell of a notebook."""
+    content = json.loads(Path(path).read_text())
+    return [
+        "".join("".join(o.get("text", "")) for o in cell["outputs"]) for cell in content["cells"]
+    ]
+
+
+def test_a_notebook_succeeds_and_is_published(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "print('first')", "", "1 + 1")
+    end = run_to_end(folder)
+    assert end["state"] == "succeeded"
+    assert end["reason"] is None
+    assert end["output"] == str(tmp_path / "work/results/study-aaaaaaaaaa/study.ipynb")
+    assert texts(end["output"])[0] == "first\n"
+    assert not (tmp_path / "work/results/study-aaaaaaaaaa.part").exists()
+    assert end["usage"]["peak_memory"] > 10 * 2**20
+    assert end["usage"]["cpu_seconds"] > 0
+    assert "first" in folder.log.read_text()
+    kinds = [json.loads(line)["kind"] for line in folder.events.read_text().splitlines()]
+    assert kinds == ["begun", "cell-start", "cell-done", "cell-start", "cell-done", "ended"]
+
+
+def test_parameters_modules_and_working_folder(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path,
+        "import mine, os; print(mine.WHO, x, os.getcwd(), os.environ['MLINFN_PARAM_x'])",
+        parameters_cell="x = 1",
+        parameters={"x": 7},
+        modules={"mine.py": "WHO = 'captured'"},
+    )
+    # the module was edited after submit: the job sees the old one
+    (tmp_path / "work" / "mine.py").write_text("WHO = 'edited'")
+    end = run_to_end(folder)
+    assert texts(end["output"])[2] == f"captured 7 {tmp_path / 'work'} 7\n"
+
+
+def test_a_vanished_working_folder_is_replaced_by_the_bundle(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "import os; print(os.getcwd())")
+    (tmp_path / "work").rmdir()
+    end = run_to_end(folder)
+    assert end["state"] == "succeeded"
+    assert texts(end["output"])[0] == f"{folder.bundle}\n"
+
+
+def test_an_error_names_the_cell_and_keeps_the_output(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "print('kept')", "raise ValueError('no such thing')", "1")
+    end = run_to_end(folder)
+    assert end["state"] == "failed"
+    assert end["reason"]["code"] == "notebook-error"
+    assert "Cell 2 of 3 ended with ValueError: no such thing" in end["reason"]["text"]
+    assert texts(end["output"])[0] == "kept\n"
+    content = json.loads(Path(end["output"]).read_text())
+    assert content["cells"][1]["outputs"][0]["ename"] == "ValueError"
+    assert "no such thing" in folder.log.read_text()
+
+
+def test_a_dead_kernel_is_noticed(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "print('kept')", "import os; os.kill(os.getpid(), 9)")
+    end = run_to_end(folder)
+    assert end["state"] == "failed"
+    assert end["reason"]["code"] == "kernel-died"
+    assert "SIGKILL" in end["reason"]["text"]
+    assert texts(end["output"])[0] == "kept\n"
+
+
+def test_a_kernel_that_cannot_start_is_told_with_what_it_said(tmp_path: Path) -> None:
+    kernel = {"argv": [sys.executable, "-c", "import sys; sys.exit('no good')"]}
+    folder = make_attempt(tmp_path, "1", kernel=kernel)
+    end = run_to_end(folder)
+    assert end["reason"]["code"] == "kernel-died"
+    assert "no good" in folder.log.read_text()
+    assert not folder.begun.exists()
+
+
+def test_a_missing_environment_is_refused_before_any_code_runs(tmp_path: Path) -> None:
+    kernel = {"argv": [str(tmp_path / "gone/bin/python"), "-m", "ipykernel_launcher"]}
+    folder = make_attempt(tmp_path, "1", kernel=kernel)
+    end = run_to_end(folder)
+    assert (end["state"], end["reason"]["code"]) == ("failed", "environment-missing")
+    assert "gone/bin/python" in end["reason"]["text"]
+    assert not folder.begun.exists()
+
+
+def test_a_changed_environment_is_refused_with_what_differs(tmp_path: Path) -> None:
+    prefix = tmp_path / "venv"
+    venv.create(prefix, with_pip=False)
+    site = next((prefix / "lib").glob("python3*/site-packages"))
+    for name, version in (("alpha", "2.0"), ("beta", "1.0")):
+        info = site / f"{name}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    folder = make_attempt(
+        tmp_path,
+        script="print('must not run')",
+        kernel={"argv": [str(prefix / "bin/python"), "-m", "ipykernel_launcher"]},
+        digest="sha256:" + "0" * 64,
+        packages=(
+            {"name": "alpha", "version": "1.0", "source": "pypi"},
+            {"name": "gamma", "version": "3", "source": "pypi"},
+        ),
+    )
+    end = run_to_end(folder)
+    assert (end["state"], end["reason"]["code"]) == ("failed", "environment-mismatch")
+    for part in ("alpha is 2.0 instead of 1.0", "beta 1.0 was added", "gamma 3 is gone"):
+        assert part in end["reason"]["text"]
+    assert not folder.begun.exists()
+    assert "must not run" not in folder.log.read_text()
+
+
+def test_the_job_sees_no_secret_and_its_own_slot(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path,
+        "import os, json; print(json.dumps(dict(os.environ)))",
+        accelerators=(),
+    )
+    secrets = {
+        "JUPYTERHUB_API_TOKEN": "hush",
+        "MY_SECRET": "hush",
+        "AWS_SECRET_ACCESS_KEY": "hush",
+        "DB_PASSWORD": "hush",
+        "PYTHONPATH": "/broken",
+        "https_proxy": "http://user:hush@proxy",
+        "LC_TIME": "C",
+    }
+    end = run_to_end(folder, secrets)
+    seen = json.loads(texts(end["output"])[0])
+    assert "hush" not in json.dumps(seen)
+    assert "PYTHONPATH" not in seen
+    assert seen["LC_TIME"] == "C"
+    assert seen["CUDA_VISIBLE_DEVICES"] == ""
+    assert seen["OMP_NUM_THREADS"] == "1"
+    assert seen["MLINFN_JOB"] == "aaaaaaaaaa"
+    for written in folder.job_folder.rglob("*"):
+        if written.is_file():
+            assert b"hush" not in written.read_bytes()
+
+
+def test_claimed_accelerators_are_shown_and_locked_for_the_machine(tmp_path: Path) -> None:
+    from jupyter_mlinfn.jobs import accelerator_locks
+
+    locks = tmp_path / "locks"
+    uuids = ("GPU-1", "MIG-2")
+    folder = make_attempt(
+        tmp_path,
+        "import os, time; print(os.environ['CUDA_VISIBLE_DEVICES'])",
+        "import pathlib\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)",
+        accelerators=uuids,
+        accelerator_locks=str(locks),
+    )
+    process = start_supervisor(folder)
+    wait_for(folder.begun.exists)
+    assert all(accelerator_locks.is_held(locks, uuid) for uuid in uuids)
+    # the runner holds them too: they outlive the supervisor
+    process.kill()
+    process.wait()
+    assert all(accelerator_locks.is_held(locks, uuid) for uuid in uuids)
+    (tmp_path / "work" / "go").touch()
+    end = run_to_end(folder)
+    assert texts(end["output"])[0] == "GPU-1,MIG-2\n"
+    assert not any(accelerator_locks.is_held(locks, uuid) for uuid in uuids)
+
+
+def test_the_partial_notebook_and_the_log_appear_while_a_cell_runs(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path,
+        "import time, pathlib\nprint('early', flush=True)\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.05)",
+    )
+    process = start_supervisor(folder)
+    wait_for(lambda: folder.log.exists() and "early" in folder.log.read_text())
+    wait_for(lambda: folder.notebook.exists() and texts(folder.notebook)[0] == "early\n")
+    assert not folder.end.exists()
+    (tmp_path / "work" / "go").touch()
+    process.wait(60)
+    assert read_json(folder.end)["state"] == "succeeded"  # type: ignore[index]
+
+
+def test_hostile_output_is_capped_and_harmless(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path,
+        "import sys\nfor _ in range(200): sys.stdout.write('x' * 100_000)\nprint()",
+        "print('\\x1b]8;;http://evil\\x07link\\x1b[31mred\\x00\\x07\\u202eback')",
+        "for i in range(1000): print(i, end='\\r')\nprint('done')",
+        memory=2 << 30,
+    )
+    end = run_to_end(folder)
+    assert end["state"] == "succeeded", end
+    log = folder.log.read_text()
+    assert len(log) < 200_000
+    assert "the rest of this line was left out" in log
+    assert not set(log) & set("\x1b\x00\x07\u202e\r")
+    assert "linkredback" in log
+    assert len(texts(end["output"])[0]) < 5 * 2**20
+    assert texts(end["output"])[2] == "done\n"
+
+
+@pytest.mark.slow
+def test_one_message_of_a_gigabyte_does_not_end_the_runner(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path, "print('y' * 300_000_000)", "print('still here')", memory=6 << 30
+    )
+    end = run_to_end(folder)
+    assert end["state"] == "succeeded", end
+    assert texts(end["output"])[1] == "still here\n"
+    assert Path(end["output"]).stat().st_size < 64 * 2**20
+
+
+def test_outputs_are_published_once_and_from_this_run_only(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    folder = make_attempt(
+        tmp_path,
+        "import os, pathlib\n"
+        "pathlib.Path(os.environ['MLINFN_OUTPUT_DIR'], 'model.bin').write_text('m')\n"
+        "pathlib.Path('plots').mkdir(); pathlib.Path('plots/a.txt').write_text('a')",
+        outputs=("plots/*.txt", "*.csv", "../escape", "/etc/passwd"),
+    )
+    (work / "old.csv").write_text("old")
+    os.utime(work / "old.csv", (1, 1))
+    end = run_to_end(folder)
+    published = Path(end["output"]).parent
+    found = {str(p.relative_to(published)) for p in published.rglob("*") if p.is_file()}
+    assert found == {"study.ipynb", "model.bin", "plots/a.txt"}
+
+
+def test_scripts_and_commands(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path,
+        script="import mine, sys, os\nprint(mine.WHO, sys.argv[1:], os.getcwd())\nsys.exit(3)",
+        modules={"mine.py": "WHO = 'captured'"},
+        command=("a b", "--c"),
+    )
+    end = run_to_end(folder)
+    assert (end["state"], end["exit_code"]) == ("failed", 3)
+    assert end["reason"]["code"] == "command-failed"
+    said = f"captured ['a b', '--c'] {tmp_path / 'work'}"
+    assert said in folder.log.read_text()
+    assert said in (tmp_path / "work/results/study-aaaaaaaaaa/study.log").read_text()
+    other = make_attempt(
+        tmp_path,
+        job="bbbbbbbbbb",
+        kind="command",
+        command=("sh", "-c", "echo $MLINFN_JOB; kill -9 $$"),
+    )
+    end = run_to_end(other)
+    assert (end["state"], end["exit_code"]) == ("failed", 137)
+    assert "bbbbbbbbbb" in other.log.read_text()
+
+
+def start_daemons(count: int) -> str:
+    """Code that starts daemons by double fork with a new session, as backends.md measured."""
+    return (
+        "import os, time, pathlib\n"
+        f"for number in range({count}):\n"
+        "    if os.fork() == 0:\n"
+        "        os.setsid()\n"
+        "        if os.fork() == 0:\n"
+        "            pathlib.Path(f'daemon-{number}').write_text(str(os.getpid()))\n"
+        "            os.execvp('sleep', ['sleep', '1000'])\n"
+        "        os._exit(0)\n"
+        "    os.wait()\n"
+    )
+
+
+def daemons(work: Path, count: int) -> list[int]:
+    """Their process ids, once all have started."""
+    files = [work / f"daemon-{number}" for number in range(count)]
+    wait_for(lambda: all(file.exists() and file.read_text() for file in files))
+    return [int(file.read_text()) for file in files]
+
+
+def test_cancel_ends_daemons_too_and_keeps_the_output(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, start_daemons(5) + "print('up', flush=True)\ntime.sleep(1000)")
+    process = start_supervisor(folder)
+    found = daemons(tmp_path / "work", 5)
+    wait_for(lambda: "up" in folder.log.read_text())
+    folder.cancel.touch()
+    process.wait(30)
+    assert not set(found) & set(tree.living())
+    end = read_json(folder.end)
+    assert end is not None
+    assert (end["state"], end["reason"]["code"]) == ("cancelled", "cancelled-by-user")
+    assert "up" in texts(end["output"])[0]
+
+
+def test_daemons_do_not_outlive_a_job_that_succeeded(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, start_daemons(2))
+    assert run_to_end(folder)["state"] == "succeeded"
+    assert not set(daemons(tmp_path / "work", 2)) & set(tree.living())
+
+
+def test_cancel_before_the_start_runs_nothing(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "1")
+    folder.cancel.touch()
+    end = run_to_end(folder)
+    assert (end["state"], end["output"]) == ("cancelled", None)
+    assert not folder.runner.exists()
+
+
+def test_a_cancelled_cell_may_clean_up(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path,
+        "import time, pathlib\npathlib.Path('up').touch()\n"
+        "try: time.sleep(1000)\nfinally: pathlib.Path('cleaned').touch()",
+    )
+    process = start_supervisor(folder)
+    wait_for((tmp_path / "work" / "up").exists)
+    folder.cancel.touch()
+    process.wait(30)
+    assert (tmp_path / "work" / "cleaned").exists()
+
+
+def test_the_time_limit_ends_the_job(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "print('so far', flush=True)\nwhile True: pass", time=3)
+    end = run_to_end(folder)
+    assert (end["state"], end["reason"]["code"]) == ("failed", "time-limit")
+    assert "3 s" in end["reason"]["text"]
+    assert "so far" in texts(end["output"])[0]
+
+
+HUNGRY = "print('so far', flush=True)\nkept = []\nwhile True: kept.append(b'x' * 10_000_000)\n"
+
+
+@pytest.mark.parametrize("kept_by", ["whoever can", "the supervisor alone"])
+def test_memory_over_the_limit_is_told_as_such(
+    tmp_path: Path, kept_by: str, request: pytest.FixtureRequest
+) -> None:
+    folder = make_attempt(tmp_path, HUNGRY, memory=300 * 2**20)
+    if kept_by == "the supervisor alone":
+        # a predecessor's supervisor.json names the groups; an empty list means none can be had
+        from jupyter_mlinfn.process.identity import this_machine
+
+        about = {"machine": this_machine().as_dict(), "groups": ["/sys/nowhere/group"]}
+        folder.supervisor.write_text(json.dumps(about))
+    end = run_to_end(folder)
+    assert (end["state"], end["reason"]["code"]) == ("failed", "out-of-memory"), end
+    assert "300.0 MiB" in end["reason"]["text"]
+    assert "so far" in texts(end["output"])[0]
+
+
+def test_a_full_disk_in_the_notebook_is_told_as_such(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "raise OSError(28, 'No space left on device')")
+    assert run_to_end(folder)["reason"]["code"] == "disk-full"
+
+
+def test_told_to_stop_ends_as_session_ended_or_waits_again(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "import time; time.sleep(1000)")
+    process = start_supervisor(folder)
+    wait_for(folder.begun.exists)
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    end: dict[str, Any] | None = read_json(folder.end)
+    assert end is not None
+    assert (end["state"], end["reason"]["code"]) == ("failed", "session-ended")
+
+
+def test_an_unwritable_output_folder_keeps_the_results_in_the_job(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "print('kept')")
+    (tmp_path / "work" / "results").write_text("a file where the folder should be")
+    end = run_to_end(folder)
+    assert end["state"] == "succeeded"
+    assert end["output"] == str(folder.notebook)
+    assert "output folder" in folder.events.read_text()
+
+
+def test_the_folder_names_what_it_is(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "1")
+    assert AttemptFolder(folder.path).read_slot() is not None
+    folder.claim.write_text("{")
+    assert folder.read_slot() is None
