@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import io
+import math
 import re
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
@@ -144,6 +145,8 @@ def _literal(value: Any) -> tuple[JsonValue, Kind]:
         if not all(isinstance(key, str) for key in value):
             raise ValueError("keys that are no text")
         return {key: _literal(item)[0] for key, item in value.items()}, "dict"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("no JSON number")
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return value, _KINDS[kind.__name__]
