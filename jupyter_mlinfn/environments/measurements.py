@@ -62,7 +62,7 @@ class Measurement(BaseModel):
         return datetime.now(UTC) - self.measured_at < _LONGEST_KEPT
 
 
-class Cancelled(Exception):  # noqa: N818 - not a fault
+class Cancelled(Exception):
     """The measurement is not wanted any more."""
 
 

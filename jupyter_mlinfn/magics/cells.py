@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+KEPT_IN = ".mlinfn"
 _MAX_KEPT = 256 * 2**20
 _IPYTHON_NAMES = {
     "get_ipython", "display", "In", "Out", "exit", "quit",
@@ -27,7 +28,7 @@ _IPYTHON_NAMES = {
 _DEFINING_MAGICS = ("run", "pylab", "load", "load_ext", "store")
 
 
-class CellRefused(Exception):  # noqa: N818 - it is an answer, not a fault
+class CellRefused(Exception):
     """Why the cell is not submitted, for people."""
 
 
@@ -260,8 +261,14 @@ class _Pickler(pickle.Pickler):
 
 
 def keep(values: dict[str, Any]) -> Path:
-    """The values in a new file in the current folder that only its owner can read."""
-    descriptor, name = tempfile.mkstemp(".pickle", ".mlinfn-with-", Path.cwd())
+    """The values in a new file below the current folder that only its owner can read.
+
+    The file stays, because the job may run again. Git is told to leave the folder out.
+    """
+    folder = Path.cwd() / KEPT_IN
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n")
+    descriptor, name = tempfile.mkstemp(".pickle", "with-", folder)
     path = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:

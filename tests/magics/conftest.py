@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,12 @@ IPYKERNEL = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
 
 @pytest.fixture(scope="session")
 def plain_python() -> Path:
-    """The interpreter of a venv with ipykernel alone; made once and kept under ``.build/``."""
+    """The interpreter of a venv with ipykernel alone; made once and kept under ``.build/``.
+
+    ``PLAIN_PYTHON`` names another one, to try the shim with older and newer Pythons.
+    """
+    if given := os.environ.get("PLAIN_PYTHON"):
+        return Path(given)
     minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
     folder = BUILD / f"plain-venv-{minor}"
     python = folder / "bin" / "python"

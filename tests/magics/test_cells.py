@@ -102,8 +102,14 @@ def test_variables_travel_in_a_file_of_their_owner(
     found: dict[str, Any] = {}
     exec(prepared.text, found)
     assert found["result"] == [1, "two", "/"]
+    assert (here / ".mlinfn" / ".gitignore").read_text() == "*\n"
+
+    here.rename(here.with_name("copy"))
+    monkeypatch.chdir(here.with_name("copy"))
+    exec(prepared.text, found)
+    here.with_name("copy").rename(here)
     prepared.discard()
-    assert list(here.iterdir()) == []
+    assert list(here.glob(".mlinfn/with-*")) == []
 
 
 def test_what_the_job_could_not_load_is_refused_and_nothing_is_left(here: Path) -> None:
@@ -114,7 +120,7 @@ def test_what_the_job_could_not_load_is_refused_and_nothing_is_left(here: Path) 
     for value in (local, {"deep": local}, open(os.devnull)):  # noqa: SIM115
         with pytest.raises(cells.CellRefused, match="thing cannot be taken along"):
             cells.prepare(["submit", "--with", "thing"], "thing", shell(thing=value))
-    assert list(here.iterdir()) == []
+    assert list(here.glob(".mlinfn/with-*")) == []
 
 
 def test_a_name_that_is_not_there_is_refused() -> None:
@@ -126,4 +132,4 @@ def test_too_much_is_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(cells, "_MAX_KEPT", 1000)
     with pytest.raises(cells.CellRefused, match="larger than"):
         cells.prepare(["submit", "--with", "big"], "big", shell(big=b"x" * 2000))
-    assert list(here.iterdir()) == []
+    assert list(here.glob(".mlinfn/with-*")) == []

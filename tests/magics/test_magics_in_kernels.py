@@ -55,9 +55,8 @@ def test_nothing_is_left_in_the_namespace_nor_in_the_environment(plain_kernel: K
         "import os, sys; print(sorted(n for n in dir() if not n.startswith('_')),"
         " 'PYTHONPATH' in os.environ, sys.path[-1].endswith('magics/shim'))"
     )
-    assert ran.out.split("\n")[0] == (
-        "['In', 'Out', 'exit', 'get_ipython', 'open', 'os', 'quit', 'sys'] False True"
-    )
+    names = ran.out.replace("'open', ", "")  # IPython 8 and newer have an ``open`` of their own
+    assert names == "['In', 'Out', 'exit', 'get_ipython', 'os', 'quit', 'sys'] False True\n"
 
 
 def test_load_ext_works_again_and_again(plain_kernel: Kernel) -> None:
@@ -253,13 +252,13 @@ def test_variables_taken_along_are_there_in_the_job(
     ran = plain_kernel.run("%%mlinfn submit --with math,rows\nprint(math.floor(2.5), rows)")
     call = json.loads(ran.out)
     kept = Path(call["argv"][-1])
-    assert kept.parent == tmp_path / "notebooks"
+    assert kept.parent == tmp_path / "notebooks" / ".mlinfn"
     plain_kernel.run("%reset -f")
     assert plain_kernel.run(call["stdin"]).out == "2 [1, 2]\n"
 
     plain_kernel.run(stand_in + "\nrows = 1")
     assert plain_kernel.run("%%mlinfn submit fail --with rows\nrows").error
-    assert list(kept.parent.glob(".mlinfn-with-*")) == [kept]
+    assert list(kept.parent.glob("with-*")) == [kept]
 
 
 def test_only_submit_takes_a_cell(plain_kernel: Kernel) -> None:

@@ -43,7 +43,7 @@ class _Session:
         self.environ = clean_environment(os.environ)
 
 
-class MlinfnFailed(Exception):  # noqa: N818 - people read this name
+class MlinfnFailed(Exception):
     """Stops the cell; shown as its own text, without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
@@ -97,7 +97,7 @@ def brought_along(path: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     kept = Path(path)
     if not kept.exists():
-        kept = Path(kept.name)  # where the job works on a copy of the folder
+        kept = Path(kept.parent.name) / kept.name  # the job works on a copy of the folder
     with kept.open("rb") as stream:
         for _ in range(pickle.load(stream)):  # noqa: S301 - written by this person's own kernel
             name, value = pickle.load(stream)  # noqa: S301
