@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -13,26 +14,48 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from jupyter_mlinfn.model.environments import Environment, EnvironmentRef, Package
+    from jupyter_mlinfn.model.environments import (
+        Environment,
+        EnvironmentList,
+        EnvironmentRef,
+        Package,
+    )
+    from jupyter_mlinfn.workbench import Workbench
+
+PATIENCE = 60.0
+"""Seconds for measuring: 18,000 files take about two on a local disk."""
 
 
 @click.command("list")
+@click.option("--sizes", is_flag=True, help="Measure sizes and file counts first.")
 @json_option
-def list_environments(as_json: bool) -> None:
+def list_environments(sizes: bool, as_json: bool) -> None:
     """The environments found on this machine, with the kernels jobs can use.
 
-    Sizes and file counts are those last measured; an open Environments panel measures them.
+    Sizes and file counts are those measured last, here or by the Environments panel.
     """
     from jupyter_mlinfn.cli.bench import open_bench
     from jupyter_mlinfn.cli.terminal import answer, emit, show
 
-    found = open_bench().catalogue.list(measure=False)
+    bench = open_bench()
+    found = measured(bench) if sizes else bench.catalogue.list(measure=False)
     if as_json:
         emit(found)
     elif found.environments:
         show(environments_table(found.environments))
     else:
         answer("No environment was found. Install a kernel: pip install ipykernel")
+
+
+def measured(bench: Workbench) -> EnvironmentList:
+    """The catalogue once everything is measured, or as far as it is after :data:`PATIENCE`.
+
+    The worker is shared with the panels and ends by itself.
+    """
+    end = time.monotonic() + PATIENCE
+    while (found := bench.catalogue.list()).measuring and time.monotonic() < end:
+        time.sleep(0.2)
+    return found
 
 
 def environments_table(environments: Sequence[Environment]) -> Table:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlinfn.cli.terminal import console, inert, table
 from jupyter_mlinfn.model.jobs import ENDED
@@ -163,9 +163,15 @@ def detail_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
     yield "Captured", f"{len(spec.files)} files: {', '.join(file.path for file in spec.files[:8])}"
     yield "Output", record.output or f"{record.output_folder} (when it ends)"
     if details.values:
-        yield "Recorded", ", ".join(f"{k}={v}" for k, v in details.values[-1].items())
+        yield "Recorded", recorded_words(details.values[-1])
     if record.rerun_of:
         yield "Again of", record.rerun_of
+
+
+def recorded_words(line: Mapping[str, Any]) -> str:
+    """What ``mlinfn.record(...)`` noted last."""
+    values = line.get("values")
+    return ", ".join(f"{k}={v}" for k, v in values.items()) if isinstance(values, dict) else ""
 
 
 def attempt_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
