@@ -83,7 +83,7 @@ export class LiveSocket implements IDisposable {
       return;
     }
     window.clearTimeout(this._retry);
-    this._setStatus(this._attempts ? 'reconnecting' : 'connecting');
+    this._setStatus(this._everOpen ? 'reconnecting' : 'connecting');
     const socket = new this._settings.WebSocket(liveUrl(this._settings));
     this._socket = socket;
     socket.onopen = () => this._onOpen(socket);
@@ -143,6 +143,7 @@ export class LiveSocket implements IDisposable {
       return;
     }
     this._attempts = 0;
+    this._everOpen = true;
     this._sent.clear();
     this._sequence.clear();
     this._lastActive = Date.now();
@@ -303,6 +304,7 @@ export class LiveSocket implements IDisposable {
   private readonly _trouble = new Signal<this, string>(this);
   private _attempts = 0;
   private _disposed = false;
+  private _everOpen = false;
   private _lastActive = Date.now();
   private _lastClock = Date.now();
   private _pausedReason = '';

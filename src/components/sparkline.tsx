@@ -12,44 +12,44 @@ interface ISparklineProps {
 const HEIGHT = 20;
 
 /** The last minute as a line; what is not known is hatched, never drawn as zero. */
-export const Sparkline = React.memo((
-  props: ISparklineProps
-): React.ReactElement => {
-  const id = React.useId();
-  const { values, points, label } = props;
-  const offset = points - values.length;
-  return (
-    <svg
-      className="jp-Mlinfn-sparkline"
-      role="img"
-      aria-label={label}
-      viewBox={`0 0 ${points - 1} ${HEIGHT}`}
-      preserveAspectRatio="none"
-    >
-      <defs>
-        <pattern
-          id={id}
-          width="3"
-          height="4"
-          patternUnits="userSpaceOnUse"
-          patternTransform="rotate(45)"
-        >
-          <line y2="4" className="jp-Mlinfn-hatch" />
-        </pattern>
-      </defs>
-      {gaps(values).map(([from, to]) => (
-        <rect
-          key={from}
-          x={offset + from - 0.5}
-          width={to - from + 1}
-          height={HEIGHT}
-          fill={`url(#${id})`}
-        />
-      ))}
-      <path d={linePath(values, offset)} vectorEffect="non-scaling-stroke" />
-    </svg>
-  );
-});
+export const Sparkline = React.memo(
+  (props: ISparklineProps): React.ReactElement => {
+    const id = React.useId();
+    const { values, points, label } = props;
+    const offset = points - values.length;
+    return (
+      <svg
+        className="jp-Mlinfn-sparkline"
+        role="img"
+        aria-label={label}
+        viewBox={`0 0 ${points - 1} ${HEIGHT}`}
+        preserveAspectRatio="none"
+      >
+        <defs>
+          <pattern
+            id={id}
+            width="3"
+            height="4"
+            patternUnits="userSpaceOnUse"
+            patternTransform="rotate(45)"
+          >
+            <line y2="4" className="jp-Mlinfn-hatch" />
+          </pattern>
+        </defs>
+        {gaps(values).map(([from, to]) => (
+          <rect
+            key={from}
+            x={offset + from - 0.5}
+            width={to - from + 1}
+            height={HEIGHT}
+            fill={`url(#${id})`}
+          />
+        ))}
+        <path d={linePath(values, offset)} vectorEffect="non-scaling-stroke" />
+      </svg>
+    );
+  }
+);
 
 /** The line through the known values, broken where they are not known. */
 export function linePath(

@@ -86,9 +86,10 @@ function options(
       {
         ...axis,
         values: (_, ticks) => ticks.map(tick => clock(tick, seconds)),
-        space: 60
+        space: 60,
+        size: 28
       },
-      { ...axis, scale: '%', size: 38, values: (_, t) => t.map(v => `${v} %`) }
+      { ...axis, scale: '%', size: 32, values: (_, ticks) => ticks.map(String) }
     ],
     series: [
       {},

@@ -56,8 +56,16 @@ export function Details({ one, model }: IDetailsProps): React.ReactElement {
       </div>
       {error && <p role="alert">{error.message}</p>}
       {!history && !error && <Skeleton lines={3} />}
-      {history && <HistoryChart history={history} seconds={range.seconds} />}
-      <dl className="jp-Mlinfn-facts">
+      {history && (
+        <>
+          <HistoryChart history={history} seconds={range.seconds} />
+          <p className="jp-Mlinfn-key" aria-hidden="true">
+            <span data-line="busy">busy, %</span>
+            <span data-line="temperature">temperature, °C</span>
+          </p>
+        </>
+      )}
+      <dl className="jp-Mlinfn-facts jp-mod-short">
         {facts(one).map(([name, value]) => (
           <React.Fragment key={name}>
             <dt>{name}</dt>
