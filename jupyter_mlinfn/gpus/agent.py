@@ -129,7 +129,7 @@ class Agent:
             age = now - taken
             silent = age > SILENT_AFTER or str(index) not in self._latest
             told = {"state": "silent", "problem": SILENT_DEVICE} if silent else {}
-            devices += [{**row, **told, "age": round(age, 3)} for row in rows]
+            devices += [_told({**row, **told, "age": round(age, 3)}) for row in rows]
         return {
             **_frame(self._source.facts),
             "devices": devices,
@@ -147,6 +147,11 @@ def _frame(facts: FactsRow) -> dict[str, Any]:
         "missing": None,
         "devices": [],
     }
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """Without what is not available: it is the default on the other side."""
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _unread(index: int) -> DeviceRow:

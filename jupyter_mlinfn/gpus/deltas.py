@@ -2,8 +2,7 @@
 
 A client gets one full :class:`GpuSnapshot` and then deltas ``{"t": …, "a": …}``:
 
-- ``t``: when the newer sample was taken, whole seconds since the epoch. Every accelerator whose
-  ``state`` is ``ok`` was taken then.
+- ``t``: when the newer sample was taken, whole seconds since the epoch.
 - ``a``: ``{field: {position: value}}``; *position* is the accelerator's place in the
   ``accelerators`` list of the full frame, as text. UUIDs would cost 40 bytes a change; the
   layout is fixed between two full frames, because :func:`delta` answers ``None`` when a device
@@ -18,7 +17,7 @@ field  value
 ``p``  ``power`` in whole W, or null
 ``e``  ``energy`` in kJ, or null
 ``c``  ``temperature`` in whole °C, or null
-``x``  ``[state, problem, taken_at]``; taken_at in epoch seconds or null (read it unless ok)
+``x``  ``[state, problem, taken_at]``; taken_at in epoch seconds or null
 ``h``  ``holders``, the whole new list, as in the full frame without its nulls
 ``k``  memory of holders: ``{place in holders: MiB or null}``
 =====  =====================================================================================
@@ -39,10 +38,11 @@ from jupyter_mlinfn.model.accelerators import Accelerator, GpuSnapshot, Holder, 
 MIB = 2**20
 KILOJOULE = 1000.0
 
-# Smaller movements than these are not shown: percent points, W (or 2 %), °C, J, and a part of
+# Smaller movements than these are not shown: percent points, W (or 3 %), °C, J, and a part of
 # the device's memory. They are about what a steady load jitters by from second to second.
-PERCENT_STEP = 4.0
-POWER_STEP = 4.0
+PERCENT_STEP = 5.0
+POWER_STEP = 5.0
+POWER_PART = 0.03
 TEMPERATURE_STEP = 2.0
 ENERGY_STEP = 10 * KILOJOULE
 MEMORY_PARTS = 512
@@ -64,64 +64,89 @@ class Stream:
 def settle(shown: GpuSnapshot | None, latest: GpuSnapshot) -> GpuSnapshot:
     """``latest`` as it is shown: rounded, small movements against ``shown`` held back."""
     before = {one.uuid: one for one in shown.accelerators} if shown else {}
-    taken_at = _whole(latest.taken_at)
-    accelerators = tuple(
-        _settle_one(before.get(one.uuid), one, taken_at) for one in latest.accelerators
-    )
-    return latest.model_copy(update={"accelerators": accelerators, "taken_at": taken_at})
-
-
-def _settle_one(
-    shown: Accelerator | None, latest: Accelerator, taken_at: datetime | None
-) -> Accelerator:
-    step = MEMORY_STEP
-    memory = latest.memory
-    if memory:
-        step = max(step, memory.total // MEMORY_PARTS)
-        used = _held(shown.memory.used if shown and shown.memory else None, memory.used, step)
-        memory = Memory(total=memory.total, used=_mebibytes(used) * MIB)
     return latest.model_copy(
         update={
+            "accelerators": tuple(
+                _settle_one(before.get(one.uuid), one) for one in latest.accelerators
+            ),
+            "taken_at": _whole(latest.taken_at),
+        }
+    )
+
+
+def _settle_one(shown: Accelerator | None, latest: Accelerator) -> Accelerator:
+    """The very object that was shown when nothing moved: most devices, most seconds."""
+    signal = _settle_signal(shown.signal if shown else None, latest.signal)
+    memory, step = latest.memory, MEMORY_STEP
+    if memory:
+        step = max(step, memory.total // MEMORY_PARTS)
+        old = shown.memory if shown else None
+        memory = _settle_memory(old, memory, step)
+    holders = _settle_holders(shown.holders if shown else (), latest.holders, step)
+    power_step = max(POWER_STEP, POWER_PART * (latest.power or 0))
+    power = _rounded(shown.power if shown else None, latest.power, power_step)
+    energy = _kilojoules(shown.energy if shown else None, latest.energy)
+    temperature = _rounded(
+        shown.temperature if shown else None, latest.temperature, TEMPERATURE_STEP
+    )
+    taken_at = _whole(latest.taken_at)
+    if (
+        shown
+        and (signal, memory, holders, power, energy, temperature)
+        == (shown.signal, shown.memory, shown.holders, shown.power, shown.energy, shown.temperature)
+        and (latest.state, latest.problem, taken_at) == (shown.state, shown.problem, shown.taken_at)
+        and _layout(shown) == _layout(latest)
+    ):
+        return shown
+    return latest.model_copy(
+        update={
+            "signal": signal,
             "memory": memory,
-            "signal": _settle_signal(shown.signal if shown else None, latest.signal),
-            "power": _rounded(
-                shown.power if shown else None,
-                latest.power,
-                max(POWER_STEP, 0.02 * (latest.power or 0)),
-            ),
-            "energy": _kilojoules(shown.energy if shown else None, latest.energy),
-            "temperature": _rounded(
-                shown.temperature if shown else None, latest.temperature, TEMPERATURE_STEP
-            ),
-            "holders": _settle_holders(shown.holders if shown else (), latest.holders, step),
-            "taken_at": taken_at if latest.state == "ok" else _whole(latest.taken_at),
+            "holders": holders,
+            "power": power,
+            "energy": energy,
+            "temperature": temperature,
+            "taken_at": taken_at,
         }
     )
 
 
 def _settle_signal(shown: Signal | None, latest: Signal) -> Signal:
-    same_state = shown is not None and shown.state == latest.state
-    old = shown.percent if shown is not None and same_state else None
-    return latest.model_copy(
-        update={
-            "percent": _rounded(old, latest.percent, PERCENT_STEP),
-            "since": _whole(latest.since),
-        }
-    )
+    since = _whole(latest.since)
+    old = shown.percent if shown and shown.state == latest.state else None
+    percent = _rounded(old, latest.percent, PERCENT_STEP)
+    if shown and (latest.state, latest.measurement, percent, since) == (
+        shown.state,
+        shown.measurement,
+        shown.percent,
+        shown.since,
+    ):
+        return shown
+    return latest.model_copy(update={"percent": percent, "since": since})
+
+
+def _settle_memory(shown: Memory | None, latest: Memory, step: int) -> Memory:
+    used = _mebibytes(_held(shown.used if shown else None, latest.used, step)) * MIB
+    if shown and (used, latest.total) == (shown.used, shown.total):
+        return shown
+    return Memory(total=latest.total, used=used)
 
 
 def _settle_holders(
     shown: tuple[Holder, ...], latest: tuple[Holder, ...], step: int
 ) -> tuple[Holder, ...]:
-    before = {one.pid: one.memory for one in shown}
-    return tuple(
-        one
-        if one.memory is None
-        else one.model_copy(
-            update={"memory": _mebibytes(_held(before.get(one.pid), one.memory, step)) * MIB}
-        )
-        for one in latest
-    )
+    before = {one.pid: one for one in shown}
+    settled = tuple(_settle_holder(before.get(one.pid), one, step) for one in latest)
+    return shown if settled == shown else settled
+
+
+def _settle_holder(shown: Holder | None, latest: Holder, step: int) -> Holder:
+    if latest.memory is None:
+        return latest
+    memory = _mebibytes(_held(shown.memory if shown else None, latest.memory, step)) * MIB
+    if shown and memory == shown.memory and _who(shown) == _who(latest):
+        return shown
+    return latest.model_copy(update={"memory": memory})
 
 
 def _held(shown: float | None, latest: float, step: float) -> float:
@@ -174,12 +199,7 @@ _FIELDS: Mapping[str, Callable[[Accelerator], Any]] = {
     "p": lambda one: _integer(one.power),
     "e": lambda one: None if one.energy is None else int(one.energy / KILOJOULE),
     "c": lambda one: _integer(one.temperature),
-    # A device that answers is as old as its frame: t says it.
-    "x": lambda one: [
-        one.state,
-        one.problem,
-        None if one.state == "ok" else _epoch(one.taken_at),
-    ],
+    "x": lambda one: [one.state, one.problem, _epoch(one.taken_at)],
 }
 
 
@@ -189,16 +209,16 @@ def delta(previous: GpuSnapshot, current: GpuSnapshot) -> dict[str, Any] | None:
         current.facts,
         current.missing,
         current.simulated,
-    ) or [_layout(one) for one in previous.accelerators] != [
-        _layout(one) for one in current.accelerators
-    ]:
+    ) or len(previous.accelerators) != len(current.accelerators):
         return None
     changes: dict[str, dict[str, Any]] = {}
     for place, (old, new) in enumerate(
         zip(previous.accelerators, current.accelerators, strict=True)
     ):
-        if old == new:
+        if old is new:
             continue
+        if _layout(old) != _layout(new):
+            return None
         for field, value_of in _FIELDS.items():
             value = value_of(new)
             if value != value_of(old):
@@ -227,8 +247,9 @@ def _add_holders(
     }
 
 
-def _who(one: Holder) -> Holder:
-    return one.model_copy(update={"memory": None})
+def _who(one: Holder) -> tuple[object, ...]:
+    """A holder but its memory."""
+    return one.kind, one.title, one.pid, one.kernel_id, one.job_id, one.user, one.mine
 
 
 def apply(full: GpuSnapshot, change: Mapping[str, Any]) -> GpuSnapshot:
@@ -239,15 +260,13 @@ def apply(full: GpuSnapshot, change: Mapping[str, Any]) -> GpuSnapshot:
         for place, value in values.items():
             by_place.setdefault(int(place), {})[field] = value
     accelerators = tuple(
-        _apply_one(one, by_place.get(place, {}), taken_at)
+        _apply_one(one, by_place[place]) if place in by_place else one
         for place, one in enumerate(full.accelerators)
     )
     return full.model_copy(update={"accelerators": accelerators, "taken_at": taken_at})
 
 
-def _apply_one(
-    one: Accelerator, fields: Mapping[str, Any], taken_at: datetime | None
-) -> Accelerator:
+def _apply_one(one: Accelerator, fields: Mapping[str, Any]) -> Accelerator:
     update: dict[str, Any] = {}
     for field, name, unit in (
         ("p", "power", 1.0),
@@ -258,13 +277,11 @@ def _apply_one(
             update[name] = None if fields[field] is None else fields[field] * unit
     if "m" in fields and one.memory:
         update["memory"] = Memory(total=one.memory.total, used=fields["m"] * MIB)
-    if "u" in fields or "s" in fields:
+    if fields.keys() & {"u", "s"}:
         update["signal"] = _apply_signal(one.signal, fields)
     if "x" in fields:
         update["state"], update["problem"], stopped = fields["x"]
         update["taken_at"] = _moment(stopped)
-    if update.get("state", one.state) == "ok":
-        update["taken_at"] = taken_at
     if "h" in fields:
         update["holders"] = tuple(Holder.model_validate(row) for row in fields["h"])
     elif "k" in fields:

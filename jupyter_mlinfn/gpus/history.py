@@ -38,27 +38,34 @@ class _Ring:
     sums: list[float] = field(default_factory=lambda: [0.0] * _COLUMNS)
     counts: list[int] = field(default_factory=lambda: [0] * _COLUMNS)
 
-    def add(self, moment: float, values: tuple[float, ...]) -> None:
+    def add(
+        self, moment: float, values: tuple[float, ...]
+    ) -> tuple[float, tuple[float, ...]] | None:
+        """Take a point; a mean that was completed by it, for the next coarser ring."""
         if self.every == 0:
             self._push(moment, values)
-            return
+            return moment, values
+        done = None
         if self.began is not None and moment - self.began >= self.every:
-            self._close()
+            done = self._close()
         if self.began is None:
             self.began = moment
         for at, value in enumerate(values):
-            if not math.isnan(value):
+            if value == value:  # not NaN
                 self.sums[at] += value
                 self.counts[at] += 1
+        return done
 
-    def _close(self) -> None:
+    def _close(self) -> tuple[float, tuple[float, ...]]:
         assert self.began is not None
         pairs = zip(self.sums, self.counts, strict=True)
         means = tuple(total / n if n else math.nan for total, n in pairs)
-        self._push(self.began + self.every / 2, means)
+        middle = self.began + self.every / 2
+        self._push(middle, means)
         self.began = None
         self.sums = [0.0] * _COLUMNS
         self.counts = [0] * _COLUMNS
+        return middle, means
 
     def _push(self, moment: float, values: tuple[float, ...]) -> None:
         self.times.append(moment)
@@ -86,8 +93,10 @@ class Histories:
             self._seen[one.uuid] = boot
             if one.uuid not in self._rings:
                 self._rings[one.uuid] = [_Ring(every, room) for every, room in _LEVELS]
+            point: tuple[float, tuple[float, ...]] | None = (boot, _values(one))
             for ring in self._rings[one.uuid]:
-                ring.add(boot, _values(one))
+                if point is not None:
+                    point = ring.add(*point)
         self._forget(boot)
 
     def _forget(self, boot: float) -> None:
@@ -114,10 +123,12 @@ class Histories:
 
 
 def _values(one: Accelerator) -> tuple[float, ...]:
-    used = one.memory.used / MIB if one.memory else None
-    return tuple(
-        math.nan if value is None else value
-        for value in (one.signal.percent, used, one.power, one.temperature)
+    percent, power, temperature = one.signal.percent, one.power, one.temperature
+    return (
+        math.nan if percent is None else percent,
+        one.memory.used / MIB if one.memory else math.nan,
+        math.nan if power is None else power,
+        math.nan if temperature is None else temperature,
     )
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from jupyter_mlinfn.gpus.reading import DeviceReading, Person, ProcessReading, Reading
 from jupyter_mlinfn.gpus.source import NOBODY
@@ -80,26 +79,34 @@ def _attribute(process: ProcessReading, reading: Reading, knowledge: Knowledge) 
 
 
 def _own(process: ProcessReading, person: Person, knowledge: Knowledge) -> Holder:
-    holder = Holder(
-        kind="process",
-        title=person.name,
+    kind: Literal["kernel", "job", "process"] = "process"
+    title, kernel = person.name, None
+    if person.job:  # before the kernel: a job runs a kernel of its own
+        kind, title = "job", knowledge.jobs.get(person.job, f"job {person.job}")
+    else:
+        kernel = person.kernel or _kernel_above(process.pid, person, knowledge.kernels)
+        if kernel or person.session:
+            kind, title = "kernel", _notebook(kernel, person, knowledge)
+    return Holder(
+        kind=kind,
+        title=title,
         pid=process.pid,
         memory=process.memory,
+        kernel_id=kernel,
+        job_id=person.job,
         user=person.user,
         mine=True,
     )
-    if person.job:  # before the kernel: a job runs a kernel of its own
-        title = knowledge.jobs.get(person.job, f"job {person.job}")
-        return holder.model_copy(update={"kind": "job", "job_id": person.job, "title": title})
-    kernel = person.kernel or _kernel_above(process.pid, person, knowledge.kernels)
-    if kernel is None and person.session is None:
-        return holder
+
+
+def _notebook(kernel: str | None, person: Person, knowledge: Knowledge) -> str:
     place = knowledge.kernels.get(kernel) if kernel else None
     path = (place.path if place else None) or person.session
-    title = PurePath(path).name if path else "a notebook kernel"
-    return holder.model_copy(update={"kind": "kernel", "kernel_id": kernel, "title": title})
+    return path.rpartition("/")[2] if path else "a notebook kernel"
 
 
 def _kernel_above(pid: int, person: Person, kernels: Mapping[str, KernelPlace]) -> str | None:
-    line = {pid, *person.parents}
-    return next((name for name, place in kernels.items() if place.pid in line), None)
+    for name, place in kernels.items():
+        if place.pid is not None and (place.pid == pid or place.pid in person.parents):
+            return name
+    return None

@@ -256,7 +256,8 @@ class SamplerProcess:
     def _show_age(self) -> None:
         """The agent is silent: the last values, marked as old."""
         if self._snapshot.missing is None and self._snapshot.accelerators:
-            aged = tuple(_silent(one) for one in self._snapshot.accelerators)
+            taken_at = self._snapshot.taken_at
+            aged = tuple(_silent(one, taken_at) for one in self._snapshot.accelerators)
             update = {"accelerators": aged, "taken_at": datetime.now(UTC)}
             self._tell(self._snapshot.model_copy(update=update))
 
@@ -274,8 +275,14 @@ def _heard_in(reading: Reading | None) -> int:
     return sum(one.state != "silent" for one in reading.devices) if reading else -1
 
 
-def _silent(one: Accelerator) -> Accelerator:
+def _silent(one: Accelerator, taken_at: datetime | None) -> Accelerator:
     if one.state != "ok":
         return one
-    update = {"state": "silent", "problem": SILENT_DEVICE, "signal": Signal(state="unknown")}
-    return one.model_copy(update=update)
+    return one.model_copy(
+        update={
+            "state": "silent",
+            "problem": SILENT_DEVICE,
+            "signal": Signal(state="unknown"),
+            "taken_at": taken_at,
+        }
+    )

@@ -141,5 +141,5 @@ def _accelerator(
         energy=one.energy,
         temperature=one.temperature,
         holders=() if one.cut else holders_of(one, reading, knowledge),
-        taken_at=taken_at if one.state == "ok" else taken_at - timedelta(seconds=one.age),
+        taken_at=None if one.state == "ok" else taken_at - timedelta(seconds=one.age),
     )

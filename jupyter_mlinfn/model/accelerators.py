@@ -75,8 +75,9 @@ class Accelerator(BaseModel):
 
     ``parent`` is the UUID of the GPU an instance is cut from. ``index`` counts the GPUs, or the
     slots of the parent. ``state`` ``lost`` means the
-    driver says that it fell off the bus; ``silent`` that it did not answer in time, its values
-    are the last known ones, taken at ``taken_at``.
+    driver says that it fell off the bus; ``silent`` that it did not answer in time: its values
+    are the last known ones, taken at ``taken_at``, which is ``None`` for values as old as the
+    snapshot.
     """
 
     model_config = ConfigDict(frozen=True)

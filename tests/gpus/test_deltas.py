@@ -93,8 +93,8 @@ def test_what_is_shown_is_near_to_what_is(before: GpuSnapshot, sample: GpuSnapsh
     shown = settle(settle(None, before), sample)
     for true, seen in zip(sample.accelerators, shown.accelerators, strict=True):
         assert (seen.signal.percent is None) == (true.signal.percent is None)
-        assert abs((seen.signal.percent or 0) - (true.signal.percent or 0)) <= 4.5
-        assert abs((seen.power or 0) - (true.power or 0)) <= 0.5 + max(4, 0.02 * (true.power or 0))
+        assert abs((seen.signal.percent or 0) - (true.signal.percent or 0)) <= 5.5
+        assert abs((seen.power or 0) - (true.power or 0)) <= 0.5 + max(5, 0.03 * (true.power or 0))
         assert abs((seen.energy or 0) - (true.energy or 0)) <= 10_500
         assert seen.memory is not None
         assert true.memory is not None
@@ -104,7 +104,7 @@ def test_what_is_shown_is_near_to_what_is(before: GpuSnapshot, sample: GpuSnapsh
 
 def device(at: int = 0, **more: Any) -> Accelerator:
     values: dict[str, Any] = {
-        "uuid": f"GPU-{at}", "index": at, "name": "A100", "taken_at": NOON,
+        "uuid": f"GPU-{at}", "index": at, "name": "A100",
         "memory": Memory(total=TOTAL, used=4 * 2**30), "power": 251.0, "temperature": 55.0,
         "signal": Signal(state="busy", measurement="utilisation", percent=90.0),
         "holders": (Holder(kind="process", title="python", pid=7, memory=3 * 2**30),),
