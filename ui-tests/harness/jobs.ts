@@ -10,7 +10,7 @@ export const JOBS = 'mlinfn-jobs-panel';
 export async function openForm(page: Page): Promise<Locator> {
   await page
     .locator('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Toolbar')
-    .getByRole('button', { name: /as job/i })
+    .getByRole('button', { name: /as (a )?job/i })
     .click();
   return form(page);
 }

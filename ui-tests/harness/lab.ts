@@ -47,13 +47,16 @@ interface IWorkerFixtures {
 export const test = plain.extend<ITestFixtures, IWorkerFixtures>({
   ownPlace: [
     // eslint-disable-next-line no-empty-pattern
-    async ({}, use) => {
+    async ({}, use, info) => {
       const opened: Place[] = [];
       await use(async options => {
         opened.push(await Place.open(options));
         return opened[opened.length - 1];
       });
       for (const place of opened) {
+        if (info.status !== info.expectedStatus) {
+          await info.attach('logs', { body: place.logs() });
+        }
         await place.close();
       }
     },

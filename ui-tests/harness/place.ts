@@ -114,7 +114,7 @@ export class Place {
       `the server on port ${this.port}`,
       async () => {
         if (server.exitCode !== null) {
-          throw new Error(`The server ended: ${this.log()}`);
+          throw new Error(`The server ended: ${this.logs()}`);
         }
         return fetch(`${this.url}/api`).then(
           answer => answer.ok,
@@ -122,7 +122,7 @@ export class Place {
         );
       },
       60,
-      () => this.log()
+      () => this.logs()
     );
   }
 
@@ -234,11 +234,17 @@ export class Place {
     );
   }
 
-  /** End of the server's log, for error messages. */
-  log(): string {
-    return fs
-      .readFileSync(path.join(this.base, 'server.log'), 'utf-8')
-      .slice(-2000);
+  /** Ends of the logs of server, program and dispatcher, for error messages. */
+  logs(): string {
+    return [
+      'server.log',
+      'data/mlinfn/errors.log',
+      'data/mlinfn/dispatcher.log'
+    ]
+      .map(name => path.join(this.base, name))
+      .filter(file => fs.existsSync(file))
+      .map(file => `${file}\n${fs.readFileSync(file, 'utf-8').slice(-3000)}`)
+      .join('\n');
   }
 
   /** The person's environment: nothing of who runs the tests but the system's paths. */

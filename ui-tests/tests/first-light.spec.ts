@@ -44,9 +44,7 @@ test('a job outlives a server killed with -9 and has the changed parameter', asy
     { timeout: 30_000 }
   );
   await tab.getByRole('button', { name: 'Open notebook' }).click();
-  const partial = page.locator('.jp-NotebookPanel', {
-    hasText: 'What the job has written so far'
-  });
+  const partial = page.locator('.jp-NotebookPanel:has(.jp-Mlinfn-note)');
   await expect(partial).toContainText('two calorimeter layers');
   await expect(partial).toContainText('epoch 10: loss', { timeout: 15_000 });
   await picture(page, 'job-running');

@@ -12,7 +12,7 @@ test('a notebook becomes a job in Notebook 7', async ({ page, ownPlace }) => {
   await page.evaluate(() => window.jupyterapp.restored);
   await page
     .locator('.jp-NotebookPanel-toolbar')
-    .getByRole('button', { name: /as job/i })
+    .getByRole('button', { name: /as (a )?job/i })
     .click();
   const open = await form(page);
   await open.getByLabel('epochs').fill('4');
