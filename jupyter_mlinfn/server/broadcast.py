@@ -107,13 +107,15 @@ class Channel:
     """One topic: its listeners, its numbered frames, and the feed that runs while somebody listens.
 
     ``lock`` is held by the feed while it reads and publishes a change, and here while a full
-    frame is read: so no change falls between a client's full frame and its next delta.
+    frame is read: so no change falls between a client's full frame and its next delta. Only who
+    has had a full frame is a listener; the others are interested.
     """
 
     def __init__(self, room: Room, topic: Topic, feed: Callable[[Room, Channel], Feed]) -> None:
         self.room = room
         self.topic = topic
         self.listeners: set[LiveSocket] = set()
+        self._interested: set[LiveSocket] = set()
         self.sequence = 0
         self.lock = asyncio.Lock()
         self._make_feed = feed
@@ -124,16 +126,18 @@ class Channel:
 
     async def join(self, client: LiveSocket) -> None:
         """Add a listener, start the feed with the first, and send a full frame."""
-        self.listeners.add(client)
+        self._interested.add(client)
         if self._feed is None:
             self._full = None
             self.sequence += 1
             self._feed = self._make_feed(self.room, self)
             self._task = asyncio.create_task(self._feed.run())
         async with self.lock:
-            frame = await self._full_frame(self._feed)
-        if frame is not None and client in self.listeners:
-            client.send(frame)
+            frame = None if self._feed is None else await self._full_frame(self._feed)
+            if client in self._interested:
+                self.listeners.add(client)
+                if frame is not None:
+                    client.send(frame)
 
     async def _full_frame(self, feed: Feed) -> bytes | None:
         """The full frame of now; the same bytes for everybody until the next delta."""
@@ -146,8 +150,9 @@ class Channel:
 
     def leave(self, client: LiveSocket) -> None:
         """Remove a listener; the feed ends with the last."""
+        self._interested.discard(client)
         self.listeners.discard(client)
-        if not self.listeners and self._task is not None:
+        if not self._interested and self._task is not None:
             self._task.cancel()
             ending = asyncio.create_task(_end(self._task))
             self._ending.add(ending)

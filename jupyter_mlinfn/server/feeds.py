@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlinfn.gpus.deltas import delta, settle
 from jupyter_mlinfn.model.errors import Unavailable
+from jupyter_mlinfn.process.feed import collect
 from jupyter_mlinfn.server.knowledge import what_is_known
 from jupyter_mlinfn.server.messages import JobChanges, Tasks
 from jupyter_mlinfn.server.problems import known
@@ -33,6 +34,8 @@ JOBS_AT_ONCE = 500
 """So many changes at once, and the store may have left some out: then the page is sent anew."""
 TASKS_SECONDS = 1.0
 KNOWLEDGE_SECONDS = 2.0
+COLLECT_SECONDS = 0.5
+"""After the last watcher: until then the ended agent is a zombie of this server."""
 TASKS_AT_REST_SECONDS = 15.0
 AFTER_TROUBLE_SECONDS = 5.0
 
@@ -181,6 +184,7 @@ class GpusFeed(Feed):
         finally:
             stop()
             knowing.cancel()
+            asyncio.get_running_loop().call_later(COLLECT_SECONDS, collect)
 
     async def wait(self) -> None:
         """Until the next sample."""

@@ -87,7 +87,14 @@ def rerun(call: Call) -> JobRecord:
 
 def cleanup(call: Call) -> CleanupPlan:
     """``POST jobs/cleanup``."""
-    return call.workbench.actions.cleanup(call.body)
+    plan = call.workbench.actions.cleanup(call.body)
+    items = tuple(
+        item.model_copy(
+            update={"output_folder": item.output_folder and call.root.show(item.output_folder)}
+        )
+        for item in plan.items
+    )
+    return plan.model_copy(update={"items": items})
 
 
 def log(call: Call) -> LogChunk:

@@ -119,6 +119,7 @@ class LiveSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ign
         if _unread(connection) > MAX_BUFFER:
             self.log.info("A live client does not read; its connection is closed.")
             self.close(4002, "too slow")
+            self.on_close()
             return
         try:
             self.write_message(frame).add_done_callback(_heard)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
+import psutil
 from jupyter_server.auth import Authorizer
 from jupyter_server.serverapp import ServerApp
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
@@ -137,3 +138,12 @@ class Page:
                 assert frame is not None, f"closed: {self.socket.close_code} after {self.got[-3:]}"
                 if wanted(frame):
                     return frame
+
+
+def children_since(begin: float) -> list[psutil.Process]:
+    """Our processes started after ``begin`` (seconds since the epoch), zombies counted.
+
+    Those of earlier tests may still be zombies: nobody waits for what was abandoned.
+    """
+    children = psutil.Process().children(recursive=True)
+    return [process for process in children if process.create_time() >= begin]

@@ -9,10 +9,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from tests.server.serving import Server
+from tests.server.serving import Server, children_since
 
 HEAVY = ("pydantic", "sqlalchemy", "alembic", "nbclient", "pynvml", "psutil")
 
@@ -39,12 +38,12 @@ def ours() -> list[str]:
 
 
 async def test_nothing_starts_before_the_first_client(
-    server: Server, room: Any, own_folders: Path
+    server: Server, room: Any, own_folders: Path, begin: float
 ) -> None:
     await server.fetch("GET", "api/status")
     await asyncio.sleep(0.1)
     assert ours() == []
-    assert psutil.Process().children(recursive=True) == []
+    assert children_since(begin) == []
     assert room._workbench is None
     assert room._broadcast is None
     assert not (own_folders / "data" / "mlinfn").exists()
@@ -52,7 +51,7 @@ async def test_nothing_starts_before_the_first_client(
 
 
 async def test_stopping_ends_everything_that_clients_started(
-    server: Server, room: Any, own_folders: Path
+    server: Server, room: Any, own_folders: Path, begin: float
 ) -> None:
     page = await server.page()
     for topic in ("gpus", "jobs", "tasks"):
@@ -64,7 +63,7 @@ async def test_stopping_ends_everything_that_clients_started(
         for extension in app:
             await extension.stop_extension()
         assert await page.hear() is None or page.socket.close_code == 1001
-        while ours() or psutil.Process().children(recursive=True):
+        while ours() or children_since(begin):
             await asyncio.sleep(0.02)
     assert list((own_folders / "runtime").glob("mlinfn*")) == []
 
