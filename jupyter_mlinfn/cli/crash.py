@@ -24,7 +24,7 @@ def expected(error: Exception) -> MlinfnError:
     """``error`` as one of the tree: itself, a silent disk, or a report of what nobody expected."""
     if isinstance(error, MlinfnError):
         return error
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes):
         return Unavailable(
             f"{os.fsdecode(error.filename)}: {error.strerror}.",
             code="disk",

@@ -55,15 +55,15 @@ class Saved:
 
     def sentence(self) -> str:
         """For people: how fresh the submitted copy is."""
-        clock = f"{self.at.astimezone():%H:%M}"
+        clock, name = f"{self.at.astimezone():%H:%M}", self.path.name
         if self.by_lab:
-            return f"{self.path.name} was saved in JupyterLab at {clock}."
+            return f"{name} was saved in JupyterLab at {clock}."
         day = (
             ""
             if self.at.astimezone().date() == datetime.now().astimezone().date()
             else (f" on {self.at.astimezone():%Y-%m-%d}")
         )
-        return f"{self.path.name} is submitted as saved at {clock}{day}."
+        return f"{name} is submitted as saved at {clock}{day}."
 
 
 def attached() -> list[LabServer]:

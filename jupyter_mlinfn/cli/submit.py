@@ -119,10 +119,11 @@ def read_cell(where: str | None) -> str | None:
 def dry_run(bench: Workbench, request: JobRequest, saved: Saved, *, as_json: bool) -> int:
     """Say what would happen, or all that prevents it; nothing is submitted."""
     from jupyter_mlinfn.cli.requests import exit_code_of
-    from jupyter_mlinfn.cli.terminal import emit, say
+    from jupyter_mlinfn.cli.terminal import emit, inert, say
 
     draft = bench.submission.draft(request)
-    say(saved.sentence())
+    if draft.ok:
+        say(inert(saved.sentence()))
     if as_json:
         emit(draft)
     else:
@@ -164,7 +165,7 @@ def submitted(
     """Tell of the new job, and wait for its end when asked to."""
     from jupyter_mlinfn.cli.terminal import emit, inert, say
 
-    say(saved.sentence())
+    say(inert(saved.sentence()))
     say(f"Submitted {inert(record.name)} as job {record.id}.")
     if wait:
         from jupyter_mlinfn.cli.waiting import wait_and_tell

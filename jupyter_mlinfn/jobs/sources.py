@@ -127,10 +127,11 @@ def _read(path: Path) -> tuple[bytes, float]:
         ) from error
     except OSError as error:
         raise _bad(path, f"cannot be read: {os.strerror(error.errno or errno.EIO)}") from error
+    facts = os.fstat(handle)
+    if not stat.S_ISREG(facts.st_mode):  # fdopen would refuse a folder in its own words
+        os.close(handle)
+        raise _bad(path, "is not a file")
     with os.fdopen(handle, "rb") as stream:
-        facts = os.fstat(stream.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise _bad(path, "is not a file")
         if facts.st_size > LARGEST_SOURCE:
             raise _bad(
                 path,
