@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from jupyter_mlinfn.environments.reading import read_text_head
+
 _MOST_ENTRIES = 2000
 """A folder with more entries than this is a data folder, not a place for environments."""
 
@@ -42,7 +44,7 @@ def _conda_candidates(environ: Mapping[str, str]) -> Iterator[Path]:
     """``~/.conda/environments.txt`` (conda writes every prefix it makes there), and ``envs``."""
     home = Path.home()
     try:
-        listed = (home / ".conda" / "environments.txt").read_text(encoding="utf-8")
+        listed = read_text_head(home / ".conda" / "environments.txt")
     except OSError:
         listed = ""  # conda was never used here
     yield from (Path(line.strip()) for line in listed.splitlines() if line.strip().startswith("/"))

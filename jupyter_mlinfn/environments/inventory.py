@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from jupyter_mlinfn.environments.prefixes import read_pyvenv, site_folders
+from jupyter_mlinfn.environments.reading import read_head, read_text_head
 from jupyter_mlinfn.model.environments import Package, PackageDifference
 
 _HEAD = 4096
@@ -83,7 +84,7 @@ def python_version(prefix: Path, python: str) -> str:
         return record.name.split("-")[1]
     header = prefix / "include" / f"python{python}" / "patchlevel.h"
     try:
-        patch = _PATCHLEVEL.search(header.read_text(encoding="utf-8", errors="replace"))
+        patch = _PATCHLEVEL.search(read_text_head(header))
     except OSError:
         return python  # Headers are an optional part of a system's Python.
     return patch[1] if patch else python
@@ -140,7 +141,7 @@ def _distributions(folder: Path, below_conda: bool) -> Iterator[Package]:
 
 def _installer(info: Path) -> str:
     try:
-        return (info / "INSTALLER").read_text(encoding="utf-8", errors="replace").strip()
+        return read_text_head(info / "INSTALLER", _HEAD).strip()
     except OSError:
         return ""  # The file is optional.
 
@@ -148,8 +149,7 @@ def _installer(info: Path) -> str:
 def _read_metadata(path: Path) -> Package | None:
     """Name and version from the head of a metadata file; ``None`` when it holds none."""
     try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD)
+        head = read_head(path, _HEAD)
     except OSError:
         return None  # A folder without METADATA is a left-over, not an installed project.
     name, version = _NAME.search(head), _VERSION.search(head)

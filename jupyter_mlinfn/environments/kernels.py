@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from jupyter_mlinfn.environments.reading import read_text_head
 from jupyter_mlinfn.model.environments import KernelCommand
 
 _NATIVE = "python3"
@@ -83,7 +84,7 @@ def _content(name: str, folder: Path) -> dict[str, Any]:
 
         native: dict[str, Any] = get_kernel_dict()
         return native
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = json.loads(read_text_head(file))
     if not isinstance(content, dict):
         raise TypeError("it is not a JSON object")
     return content

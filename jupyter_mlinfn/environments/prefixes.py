@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from jupyter_mlinfn.environments.reading import read_text_head
+
 PYTHON_NAME = re.compile(r"(?:python|pypy)[0-9.]*", re.ASCII)
 _MINOR = re.compile(r"python([0-9]+\.[0-9]+)t?", re.ASCII)
 
@@ -49,7 +51,7 @@ def minor_version(prefix: Path, program: Path | None = None) -> str:
 def read_pyvenv(prefix: Path) -> dict[str, str]:
     """The settings of ``pyvenv.cfg`` with keys in lower case; empty when this is no venv."""
     try:
-        text = (prefix / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+        text = read_text_head(prefix / "pyvenv.cfg")
     except OSError:
         return {}  # Not a venv, or closed to us: then Python could not read it either.
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
@@ -98,7 +100,7 @@ def _pth_folders(folder: Path) -> Iterator[Path]:
     """Folders that the ``.pth`` files of a site folder add (module ``site``)."""
     for file in sorted(folder.glob("*.pth")):
         try:
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = read_text_head(file).splitlines()
         except OSError:
             continue  # Python skips what it cannot read, too.
         for line in lines:

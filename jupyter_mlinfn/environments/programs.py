@@ -48,7 +48,8 @@ class KernelProgram:
 
 def find_program(kernel: KernelCommand) -> KernelProgram:
     """The program behind a kernel's command line, without running anything."""
-    environ = {**os.environ, **_filled(kernel.env)}
+    own = _filled(kernel.env)
+    environ = {**os.environ, **own}
     words = [_fill(word, kernel) for word in kernel.argv]
     if not words:
         return KernelProgram(None, problem="Its kernel.json names no program (argv is empty).")
@@ -64,7 +65,7 @@ def find_program(kernel: KernelCommand) -> KernelProgram:
     prefix = prefix_of(inner)
     is_python = PYTHON_NAME.fullmatch(inner.name) is not None
     python = minor_version(prefix, inner if is_python else None) if prefix else ""
-    own_path = tuple(Path(p) for p in kernel.env.get("PYTHONPATH", "").split(os.pathsep) if p)
+    own_path = tuple(Path(p) for p in own.get("PYTHONPATH", "").split(os.pathsep) if p)
     return KernelProgram(inner, prefix, python, own_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -131,6 +132,15 @@ def test_differences_are_told_in_words() -> None:
     told = describe(compare(before, after), most=2)
     assert told == "a 1 → 2, b 1 is gone, and 5 more"
     assert describe(compare([], after)) == "a 2 is new, g 3 is new"
+
+
+def test_pipes_and_endless_devices_do_not_hold_us_up(tmp_path: Path, make_venv: Make) -> None:
+    prefix = make_venv(tmp_path / "v")
+    (site_of(prefix) / "pipe-1.dist-info").mkdir()
+    os.mkfifo(site_of(prefix) / "pipe-1.dist-info" / "METADATA")
+    os.mkfifo(site_of(prefix) / "pipe.pth")
+    (site_of(prefix) / "zero-1.egg-info").symlink_to("/dev/zero")
+    assert listed(inventory(prefix, "3.11")) == {"python": "3.11.7"}
 
 
 def test_what_is_no_folder_holds_nothing(tmp_path: Path, make_venv: Make) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlinfn.magics import provisioner
+from tests.parts import took_part
 
 BUILD = Path(__file__).parent.parent.parent / ".build"
 IPYKERNEL = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
@@ -35,6 +36,7 @@ def plain_python() -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "ipykernel"], check=True)
         (folder / "complete").touch()
+    took_part("kernel of a plain venv", f"{python.parent.parent.name}, ipykernel alone")
     return python
 
 
