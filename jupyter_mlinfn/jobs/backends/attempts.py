@@ -50,7 +50,7 @@ def observe(folder: AttemptFolder, record: JobRecord) -> Observation:
     """What is true of ``record``'s newest attempt, whose folder this is."""
     end = read_json(folder.end)
     if end is not None:
-        return _ended(end, record)
+        return _ended(folder, end, record)
     if not folder.job_folder.is_dir():
         return Observation(state="failed", attempt=record.attempts, reason=_GONE)
     began = read_json(folder.begun)
@@ -67,7 +67,7 @@ def observe(folder: AttemptFolder, record: JobRecord) -> Observation:
     return seen
 
 
-def _ended(end: Mapping[str, Any], record: JobRecord) -> Observation:
+def _ended(folder: AttemptFolder, end: Mapping[str, Any], record: JobRecord) -> Observation:
     """``end.json`` as an observation; a damaged one ends the job all the same."""
     usage = end.get("usage")
     try:
@@ -77,6 +77,8 @@ def _ended(end: Mapping[str, Any], record: JobRecord) -> Observation:
                 "attempt": record.attempts,
                 "usage": Usage.model_validate(usage) if usage else None,
                 "accelerators": tuple(end.get("accelerators", ())),
+                # what the last look while it ran saw is not where it ended
+                "progress": read_progress(folder.path) if folder.begun.exists() else None,
             }
         )
     except ValidationError:
