@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from jupyter_mlinfn.gpus.reading import DeviceReading
 from jupyter_mlinfn.gpus.source import NOBODY
@@ -22,26 +22,58 @@ def is_held(device: DeviceReading) -> bool | None:
     return None if device.processes is None else False
 
 
-def signal_of(device: DeviceReading) -> Signal:
+class Judgement(NamedTuple):
+    """A signal without its history."""
+
+    state: SignalState
+    measurement: str | None = None
+    percent: float | None = None
+
+
+_UNKNOWN: Final = Judgement("unknown")
+
+
+def judge(device: DeviceReading) -> Judgement:
     """From the measurement if there is one; idle for certain where nobody is."""
     if device.state != "ok":
-        return Signal(state="unknown")
+        return _UNKNOWN
     if device.percent is not None:
         state: SignalState = "busy" if device.percent >= _BUSY_PERCENT else "idle"
-        return Signal(state=state, measurement=device.measurement, percent=device.percent)
-    if is_held(device) is False:
-        return Signal(state="idle", measurement="nobody")
-    return Signal(state="unknown")
+        return Judgement(state, device.measurement, device.percent)
+    return Judgement("idle", "nobody") if is_held(device) is False else _UNKNOWN
 
 
-def signal_of_parent(instances: Iterable[Signal]) -> Signal:
+def judge_parent(instances: Iterable[Judgement]) -> Judgement:
     """Of a GPU that is cut: what its instances say; one unknown leaves no room for idle."""
     states = {one.state for one in instances}
     if "busy" in states:
-        return Signal(state="busy", measurement="instances")
+        return Judgement("busy", "instances")
     if "unknown" in states or not states:
-        return Signal(state="unknown")
-    return Signal(state="idle", measurement="instances")
+        return _UNKNOWN
+    return Judgement("idle", "instances")
+
+
+def signals_of(
+    devices: Iterable[DeviceReading], moment: datetime, stretches: Stretches | None = None
+) -> dict[str, Signal]:
+    """The signal of every device by UUID, with ``since`` where somebody watches."""
+    devices = list(devices)
+    judged = {one.uuid: judge(one) for one in devices}
+    for one in devices:
+        if one.cut and one.state == "ok":
+            judged[one.uuid] = judge_parent(
+                judged[child.uuid] for child in devices if child.parent == one.uuid
+            )
+    since = stretches.note(judged, moment) if stretches else {}
+    return {
+        uuid: Signal(
+            state=one.state,
+            measurement=one.measurement,
+            percent=one.percent,
+            since=since.get(uuid),
+        )
+        for uuid, one in judged.items()
+    }
 
 
 class Stretches:
@@ -50,16 +82,13 @@ class Stretches:
     def __init__(self) -> None:
         self._began: dict[str, tuple[SignalState, datetime]] = {}
 
-    def note(self, signals: dict[str, Signal], moment: datetime) -> dict[str, Signal]:
-        """The signals with ``since``; devices that are gone are forgotten."""
+    def note(self, judged: Mapping[str, Judgement], moment: datetime) -> dict[str, datetime]:
+        """Since when, by UUID; devices that are gone are forgotten."""
         before = self._began
         self._began = {
             uuid: before[uuid]
-            if uuid in before and before[uuid][0] == signal.state
-            else (signal.state, moment)
-            for uuid, signal in signals.items()
+            if uuid in before and before[uuid][0] == one.state
+            else (one.state, moment)
+            for uuid, one in judged.items()
         }
-        return {
-            uuid: signal.model_copy(update={"since": self._began[uuid][1]})
-            for uuid, signal in signals.items()
-        }
+        return {uuid: began for uuid, (_, began) in self._began.items()}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from jupyter_mlinfn.gpus.holders import Knowledge, holders_of
 from jupyter_mlinfn.gpus.reading import DeviceReading, Reading
-from jupyter_mlinfn.gpus.signals import Stretches, signal_of, signal_of_parent
+from jupyter_mlinfn.gpus.signals import Stretches, signals_of
 from jupyter_mlinfn.gpus.source import NO_DRIVER, SILENT_DRIVER
 from jupyter_mlinfn.model.accelerators import Accelerator, GpuSnapshot, Memory, Signal
 from jupyter_mlinfn.process.detach import own_program
@@ -98,13 +98,7 @@ def to_snapshot(
 ) -> GpuSnapshot:
     """Devices with signals and holders; parents before their instances, as they were read."""
     taken_at = datetime.fromtimestamp(reading.time, UTC)
-    signals = {one.uuid: signal_of(one) for one in reading.devices}
-    for one in reading.devices:
-        if one.cut and one.state == "ok":
-            of = [signals[child.uuid] for child in reading.devices if child.parent == one.uuid]
-            signals[one.uuid] = signal_of_parent(of)
-    if stretches:
-        signals = stretches.note(signals, taken_at)
+    signals = signals_of(reading.devices, taken_at, stretches)
     return GpuSnapshot(
         accelerators=tuple(
             _accelerator(one, signals[one.uuid], reading, knowledge, taken_at)
