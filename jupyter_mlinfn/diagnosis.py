@@ -80,6 +80,9 @@ def _look(name: str, look: Callable[[Workbench], Check], bench: Workbench) -> Ch
     except MlinfnError as error:
         hint = next((problem.hint for problem in error.problems if problem.hint), None)
         return Check(name=name, state=state, text=error.text, hint=hint)
+    except OSError as error:
+        text = f"{error.filename or 'A file'} cannot be used: {error.strerror}."
+        return Check(name=name, state=state, text=text)
     except Exception as error:  # whatever is broken is what the person wants to be told
         text = f"This could not be checked: {type(error).__name__}: {error}"
         return Check(name=name, state=state, text=text)
@@ -132,7 +135,8 @@ def data_folder(bench: Workbench) -> Check:
 def job_index(bench: Workbench) -> Check:
     """The database of jobs opens and answers."""
     counts = bench.store.counts()
-    text = f"{counts.total} jobs: {counts.running} running, {counts.queued} queued"
+    jobs = "1 job" if counts.total == 1 else f"{counts.total} jobs"
+    text = f"{jobs}: {counts.running} running, {counts.queued} queued"
     return Check(name="job-index", state="ok", text=text)
 
 

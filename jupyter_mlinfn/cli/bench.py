@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.workbench import Workbench
 
 
-def open_bench(data_dir: str | None = None) -> Workbench:
-    """The workbench with the person's settings and its data folder in place.
+def open_bench(data_dir: str | None = None, *, usable: bool = True) -> Workbench:
+    """The workbench with the person's settings and, if ``usable``, its data folder in place.
 
     Raises :class:`InputError` when a configuration file cannot be used, and
     :class:`Unavailable` when the data folder cannot be made.
@@ -34,6 +34,13 @@ def open_bench(data_dir: str | None = None) -> Workbench:
         ) from error
     if data_dir is not None:
         bench.settings.data_dir = str(Path(data_dir).absolute())
+    if usable:
+        make_data_folder(bench)
+    return bench
+
+
+def make_data_folder(bench: Workbench) -> None:
+    """See that the data folder is there. Raises :class:`Unavailable` when it cannot be made."""
     try:
         bench.data_dir.stat()
     except OSError as error:
@@ -42,7 +49,6 @@ def open_bench(data_dir: str | None = None) -> Workbench:
             code="data-folder",
             hint="Free some space, or set c.Mlinfn.data_dir to another folder.",
         ) from error
-    return bench
 
 
 def hear_warnings() -> None:

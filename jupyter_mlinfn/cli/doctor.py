@@ -26,7 +26,7 @@ def doctor(as_json: bool) -> int:
     from jupyter_mlinfn.cli.terminal import emit, say
     from jupyter_mlinfn.diagnosis import Diagnosis, diagnose, failures
 
-    report = Diagnosis(checks=(*diagnose(open_bench()).checks, lab_check()))
+    report = Diagnosis(checks=(*diagnose(open_bench(usable=False)).checks, lab_check()))
     failed = failures(report)
     if as_json:
         emit(report)

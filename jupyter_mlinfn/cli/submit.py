@@ -82,10 +82,23 @@ def find_source(source: str | None, kernel: str | None) -> Saved:
     from jupyter_mlinfn.cli.server import notebook_of, save_notebook
 
     if source is not None:
+        check_name(source)
         return save_notebook(Path(source))
     if kernel is not None:
         return notebook_of(kernel)
     raise click.UsageError("Say which notebook or script: mlinfn submit NOTEBOOK.ipynb")
+
+
+def check_name(source: str) -> None:
+    """Refuse a file name that no record could hold: one that is no UTF-8."""
+    from jupyter_mlinfn.model.errors import InputError
+
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "The name of this file is not valid UTF-8. Rename it.", code="bad-path", field="source"
+        ) from error
 
 
 def build_request(path: Path, options: dict[str, Any]) -> JobRequest:
