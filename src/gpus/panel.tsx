@@ -66,8 +66,10 @@ function Content({ model, actions }: IGpusProps): React.ReactElement {
   if (!snapshot.accelerators.length) {
     return (
       <Notice icon={gpusIcon} title="No GPU here" live>
-        <p>{snapshot.missing ?? 'This machine shows no GPU to us.'}</p>
-        <p>Notebooks, environments and jobs work without one.</p>
+        <p>
+          {snapshot.missing ??
+            'This machine shows no GPU. Everything else works without one.'}
+        </p>
       </Notice>
     );
   }

@@ -138,7 +138,8 @@ async function free(
     buttons: [
       Dialog.cancelButton(),
       Dialog.warnButton({ label: 'End and free' })
-    ]
+    ],
+    defaultButton: 0
   });
   if (!answer.button.accept) {
     return;

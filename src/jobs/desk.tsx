@@ -211,6 +211,7 @@ export class Desk implements IJobActions {
       if (commands.hasCommand('console:create')) {
         await commands.execute('console:create', {
           basePath: inside ? kernel.folder : '',
+          name: `After ${job.name}`,
           kernelPreference: { name: kernel.kernel_name },
           insertMode: 'split-bottom',
           activate: true

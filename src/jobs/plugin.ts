@@ -2,7 +2,7 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
+import { ILabShell, ILayoutRestorer, IRouter } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
@@ -15,6 +15,7 @@ import { Widget } from '@lumino/widgets';
 import { Announcer } from '../components/announcer';
 import { jobsIcon } from '../components/icons';
 import { IJobs, IServerPart } from '../tokens';
+import { keepAddressPlain } from './address';
 import { CommandIDs } from './commands';
 import { Desk } from './desk';
 import { JobsDrive } from './drive';
@@ -39,14 +40,16 @@ export const jobNotebooksPlugin: JupyterFrontEndPlugin<JobNotebooks> = {
     IEditorServices,
     IRenderMimeRegistry
   ],
-  optional: [ILayoutRestorer],
+  optional: [ILayoutRestorer, ILabShell, IRouter],
   activate: (
     app: JupyterFrontEnd,
     server: IServerPart,
     contentFactory: NotebookPanel.IContentFactory,
     editors: IEditorServices,
     rendermime: IRenderMimeRegistry,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    shell: ILabShell | null,
+    router: IRouter | null
   ): JobNotebooks => {
     app.serviceManager.contents.addDrive(new JobsDrive(server.client));
     const factory = jobNotebookFactory(contentFactory, editors, rendermime);
@@ -61,6 +64,9 @@ export const jobNotebooksPlugin: JupyterFrontEndPlugin<JobNotebooks> = {
         args: panel => ({ path: panel.context.path, factory: JOB_NOTEBOOK }),
         name: panel => panel.context.path
       });
+    }
+    if (shell && router) {
+      keepAddressPlain(shell, router);
     }
     return notebooks;
   }

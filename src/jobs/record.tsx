@@ -68,6 +68,12 @@ function AskedAndUsed({ job }: IRecordProps): React.ReactElement {
   );
 }
 
+/** One line of `mlinfn.record(…)`: when, and what. */
+export function recordedRow(line: Values): { at: string; values: Values } {
+  const at = typeof line.at === 'string' ? showTime(line.at) : '';
+  return { at, values: (line.values ?? {}) as Values };
+}
+
 function RecordedValues(props: {
   values: readonly Values[];
 }): React.ReactElement | null {
@@ -75,7 +81,8 @@ function RecordedValues(props: {
   if (!values.length) {
     return null;
   }
-  const names = [...new Set(values.flatMap(row => Object.keys(row)))];
+  const rows = values.slice(-NEWEST).map(recordedRow);
+  const names = [...new Set(rows.flatMap(row => Object.keys(row.values)))];
   return (
     <section>
       <h3>Recorded values</h3>
@@ -88,6 +95,7 @@ function RecordedValues(props: {
         <table className="jp-Mlinfn-table">
           <thead>
             <tr>
+              <th scope="col">at</th>
               {names.map(name => (
                 <th key={name} scope="col">
                   {name}
@@ -96,11 +104,12 @@ function RecordedValues(props: {
             </tr>
           </thead>
           <tbody>
-            {values.slice(-NEWEST).map((row, index) => (
+            {rows.map((row, index) => (
               <tr key={index}>
+                <td>{row.at}</td>
                 {names.map(name => (
                   <td key={name}>
-                    {name in row ? literalText(row[name]) : ''}
+                    {name in row.values ? literalText(row.values[name]) : ''}
                   </td>
                 ))}
               </tr>

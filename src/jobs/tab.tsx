@@ -86,8 +86,8 @@ function Head(props: {
       <h2>
         {job.name} <span className="jp-Mlinfn-hint">{job.id}</span>
       </h2>
-      <p>
-        <JobState job={job} />{' '}
+      <p className="jp-Mlinfn-jobFacts">
+        <JobState job={job} />
         <span className="jp-Mlinfn-numbers">{progressText(job)}</span>
       </p>
       {Object.keys(job.parameters).length > 0 && (
