@@ -50,6 +50,10 @@ JobId = Annotated[str, StringConstraints(pattern=r"^[a-z2-7]{10}$")]
 ParameterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
 
 
+MAX_NAMED = 1000
+"""So many parameters, inputs or outputs can be named one by one."""
+
+
 class Frozen(BaseModel):
     """Immutable, and strict about fields nobody knows.
 
@@ -105,16 +109,16 @@ class JobRequest(Frozen):
 
     source: str = Field(min_length=1, max_length=4096)
     name: str | None = Field(default=None, max_length=200)
-    parameters: dict[ParameterName, JsonValue] = {}
-    raw_parameters: dict[ParameterName, str] = {}
+    parameters: dict[ParameterName, JsonValue] = Field(default={}, max_length=MAX_NAMED)
+    raw_parameters: dict[ParameterName, str] = Field(default={}, max_length=MAX_NAMED)
     environment: str | None = Field(default=None, max_length=200)
     resources: Resources = Resources()
     backend: str = Field(default="local", max_length=60)
     create_parameters_cell: bool = False
     try_first: bool = False
     cell: str | None = Field(default=None, max_length=10_000_000)
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = Field(default=(), max_length=MAX_NAMED)
+    outputs: tuple[str, ...] = Field(default=(), max_length=MAX_NAMED)
     evictable: bool = False
 
 

@@ -69,10 +69,13 @@ class Listener:
         return Resources(cpus=8, memory=16 * 2**30, gpus=1, time=86400)
 
     def check(self, resources: Resources) -> tuple[Problem, ...]:
-        if resources.cpus <= 8:
-            return ()
-        text = "This machine has 8 CPUs."
-        return (Problem(code="asks-too-much", text=text, field="resources.cpus"),)
+        text = "This machine has 8 CPUs and 1 GPU."
+        asked = {"cpus": resources.cpus > 8, "gpus": resources.gpus > 1}
+        return tuple(
+            Problem(code="asks-too-much", text=text, field=f"resources.{name}")
+            for name, too_much in asked.items()
+            if too_much
+        )
 
     def forecast(self, resources: Resources) -> Forecast:
         return Forecast(starts_now=True, text="Would start now.")

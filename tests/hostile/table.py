@@ -1,0 +1,220 @@
+"""Hostile inputs in one table: what is tried, through which door, and how it must end.
+
+The numbers are those of the list of sixty that this project keeps; numbers that need a part
+which does not exist yet (archives, packages, images, arrays) come with that part.
+
+Doors:
+
+- ``submit``: a request to :class:`~jupyter_mlinfn.jobs.submission.Submission`, as the program
+  and the server make it. ``tests/hostile/test_submit.py``
+- ``quantity``: text typed for a number. ``tests/hostile/test_quantities.py``
+- ``index``: what is asked of the list of jobs. ``tests/hostile/test_index.py``
+- ``http``: a request to the server, as any client can make it. Rows with this door are in
+  :data:`HTTP_ROWS`, at the end of this file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.jobs.workplace import code, write_notebook
+
+
+@dataclass(frozen=True)
+class Row:
+    """One hostile request.
+
+    ``ends`` is ``refused``, naming ``where``, or ``inert``: taken as the text that it is.
+    ``prepare`` lays out files in the work folder (beside a good ``n.ipynb``) and gives the
+    request's fields; paths in them that begin with ``./`` are meant from that folder.
+    """
+
+    number: int
+    title: str
+    ends: Literal["refused", "inert"]
+    where: str | None
+    prepare: Callable[[Path], dict[str, Any]]
+
+    def __str__(self) -> str:
+        return f"{self.number}-{self.title}"
+
+
+def asks(**fields: Any) -> Callable[[Path], dict[str, Any]]:
+    """A request with these fields, no files."""
+    return lambda work: fields
+
+
+def _pipe(work: Path) -> dict[str, Any]:
+    os.mkfifo(work / "pipe.ipynb")
+    return {"source": "./pipe.ipynb"}
+
+
+def _pipe_input(work: Path) -> dict[str, Any]:
+    os.mkfifo(work / "pipe")
+    return {"inputs": ("pipe",)}
+
+
+def _folder(work: Path) -> dict[str, Any]:
+    (work / "folder.ipynb").mkdir()
+    return {"source": "./folder.ipynb"}
+
+
+def _named(name: str) -> Callable[[Path], dict[str, Any]]:
+    def prepare(work: Path) -> dict[str, Any]:
+        write_notebook(work / name, code("x = 1"))
+        return {"source": f"./{name}"}
+
+    return prepare
+
+
+def _bytes_name(work: Path) -> dict[str, Any]:
+    name = os.fsdecode(b"caf\xe9.ipynb")
+    write_notebook(work / name, code("x = 1"))
+    return {"source": f"./{name}"}
+
+
+def _module_link(target: str) -> Callable[[Path], dict[str, Any]]:
+    """The notebook imports ``secret``, a link to a file outside of its folder."""
+
+    def prepare(work: Path) -> dict[str, Any]:
+        outside = work.parent / target
+        outside.mkdir()
+        (outside / "secret.py").write_text("TOKEN = 1\n", encoding="utf-8")
+        (work / "secret.py").symlink_to(outside / "secret.py")
+        write_notebook(work / "n.ipynb", code("import secret"))
+        return {}
+
+    return prepare
+
+
+def _without_kernel(work: Path) -> dict[str, Any]:
+    write_notebook(work / "n.ipynb", code("x = 1"), kernel=None)
+    return {}
+
+
+def _large(work: Path) -> dict[str, Any]:
+    with (work / "large.ipynb").open("wb") as stream:
+        stream.truncate(200 * 2**20)
+    return {"source": "./large.ipynb"}
+
+
+def _deep(work: Path) -> dict[str, Any]:
+    (work / "deep.ipynb").write_text("[" * 200_000, encoding="utf-8")
+    return {"source": "./deep.ipynb"}
+
+
+ROWS = [
+    Row(1, "source above", "refused", "source", asks(source="../x.ipynb")),
+    Row(1, "output above", "refused", "outputs.0", asks(outputs=("../x",))),
+    Row(2, "source is /etc/passwd", "refused", "source", asks(source="/etc/passwd")),
+    Row(2, "output is /etc/passwd", "refused", "outputs.0", asks(outputs=("/etc/passwd",))),
+    Row(3, "output in a sibling", "refused", "outputs.0", asks(outputs=("../work-secret/*",))),
+    Row(3, "module from a sibling", "inert", None, _module_link("work-secret")),
+    Row(4, "output there and back", "refused", "outputs.0", asks(outputs=("a/../../b",))),
+    Row(5, "module is a link out", "inert", None, _module_link("elsewhere")),
+    Row(7, "encoded dots", "refused", "source", asks(source="./%2e%2e%2fx.ipynb")),
+    Row(8, "NUL in the source", "refused", "source", asks(source="./n.ipynb\0")),
+    Row(8, "NUL in an input", "refused", "inputs.0", asks(inputs=("a\0b",))),
+    Row(8, "NUL in an output", "refused", "outputs.0", asks(outputs=("a\0b",))),
+    Row(8, "NUL in the name", "refused", "name", asks(name="a\0b")),
+    Row(8, "NUL in the environment", "refused", "environment", asks(environment="a\0b")),
+    Row(9, "a key as the source", "refused", "source", asks(source="./.ssh/id")),
+    Row(10, "source of 4096 characters", "refused", "source", asks(source="/" + "a" * 4095)),
+    Row(10, "longer still", "refused", "source", asks(source="/" + "a" * 4096)),
+    Row(10, "name of 4096 characters", "refused", "name", asks(name="a" * 4096)),
+    Row(11, "line break in a file name", "refused", "source", _named("a\nb.ipynb")),
+    Row(11, "escape sequence in a file name", "refused", "source", _named("a\x1b[2J.ipynb")),
+    Row(12, "file name that is no UTF-8", "refused", "source", _bytes_name),
+    Row(13, "pipe as the source", "refused", "source", _pipe),
+    Row(13, "pipe as an input", "refused", "inputs.0", _pipe_input),
+    Row(13, "device as an input", "refused", "inputs.0", asks(inputs=("/dev/zero",))),
+    Row(15, "notebook that is a folder", "refused", "source", _folder),
+    Row(16, "name is an option", "inert", None, asks(name="--wrap=id")),
+    Row(16, "source is an option", "refused", "source", asks(source="--help")),
+    Row(17, "name with a directive", "refused", "name", asks(name="x\n#SBATCH --uid=0")),
+    Row(18, "environment is an option", "refused", "environment", asks(environment="-p /")),
+    Row(19, "environment names a file", "refused", "environment", asks(environment="--file=/x")),
+    Row(20, "environment with a command", "refused", "environment", asks(environment="x; id")),
+    Row(21, "$(id) as a value", "inert", None, asks(parameters={"text": "$(id)"})),
+    Row(21, "$(id) as the name", "inert", None, asks(name="$(id)")),
+    Row(22, "backtick as a value", "inert", None, asks(raw_parameters={"text": "`id`"})),
+    Row(22, "quotes as a value", "inert", None, asks(raw_parameters={"text": "'''\"\"\"\\"})),
+    Row(22, "code as a number", "refused", "parameters.n", asks(raw_parameters={"n": "len('')"})),
+    Row(25, "back-end is an image", "refused", "backend", asks(backend="docker://evil")),
+    Row(27, "back-end not in the offer", "refused", "backend", asks(backend="moon")),
+    Row(28, "name with a ClassAd line", "refused", "name", asks(name='x\n+Owner="root"')),
+    Row(29, "LD_PRELOAD", "refused", "parameters.LD_PRELOAD", asks(parameters={"LD_PRELOAD": ""})),
+    Row(29, "parameter with a =", "refused", "parameters", asks(parameters={"A=B": "/x"})),
+    Row(32, "no CPU", "refused", "resources.cpus", asks(resources={"cpus": 0})),
+    Row(32, "less than no CPU", "refused", "resources.cpus", asks(resources={"cpus": -1})),
+    Row(32, "a milliard CPUs", "refused", "resources.cpus", asks(resources={"cpus": 10**9})),
+    Row(32, "NaN CPUs", "refused", "resources.cpus", asks(resources={"cpus": float("nan")})),
+    Row(33, "much memory", "refused", "resources.memory", asks(resources={"memory": 10**400})),
+    Row(34, "eight of one GPU", "refused", "resources.gpus", asks(resources={"gpus": 8})),
+    Row(35, "time beyond all", "refused", "resources.time", asks(resources={"time": 10**9})),
+    Row(38, "deep nesting", "refused", "source", _deep),
+    Row(51, "markup as the name", "inert", None, asks(name="<img src=x onerror=alert(1)>")),
+    Row(53, "notebook without kernel", "inert", None, _without_kernel),
+    Row(53, "notebook of 200 MB", "refused", "source", _large),
+    Row(54, "builtins", "refused", "parameters.__builtins__", asks(parameters={"__builtins__": 1})),
+]  # fmt: skip
+
+QUANTITIES: list[tuple[int, str, str]] = [
+    (32, "cpus", "0"),
+    (32, "cpus", "-1"),
+    (32, "cpus", "1e9"),
+    (32, "cpus", "NaN"),
+    (32, "cpus", "１"),
+    (32, "cpus", "1\n"),
+    (33, "memory", "1e400G"),
+    (33, "memory", "16Gi "),
+    (33, "memory", "16 GiB; id"),
+    (33, "memory", "-1G"),
+    (33, "memory", "9" * 400),
+    (35, "time", "99999-00:00:00"),
+    (35, "time", "1h\n"),
+    (35, "time", "inf"),
+    (35, "time", "9999999h"),
+    (35, "time", "0s"),
+]
+"""Number, what is typed for, the text."""
+
+IDS = [
+    "",
+    "../",
+    "..",
+    "%2e%2e%2f",
+    "a" * 5000,
+    "abc\0",
+    "ABCDEFGHIJ",
+    "abcdefghi1",
+    "%",
+    "ａ",
+    "a\n",
+]
+"""49: ids that are none; they must neither be found nor become a path."""
+
+
+@dataclass(frozen=True)
+class HttpRow:
+    """One hostile request by HTTP: refused with a status from 400 to 499 and a problem document
+    that names ``where``, nothing started, nothing written, no traceback."""
+
+    number: int
+    title: str
+    method: str
+    path: str
+    where: str | None = None
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.number}-{self.title}"
+
+
+HTTP_ROWS: list[HttpRow] = []
+"""Rows of the door ``http``; ``tests/hostile/test_http.py`` sends them to a real server."""
