@@ -115,7 +115,12 @@ class Scene:
             if pid == os.getpid():
                 continue
             with suppress(OSError):
-                line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                line = (
+                    Path(f"/proc/{pid}/cmdline")
+                    .read_bytes()
+                    .replace(b"\0", b" ")
+                    .decode("utf-8", "replace")
+                )
                 environ = Path(f"/proc/{pid}/environ").read_bytes()
                 ours = str(self.root) in line or str(self.root).encode() in environ
                 if ours and all(word in line for word in words):

@@ -24,7 +24,7 @@ _NO_SPACE_PAUSE = 5.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def conclude(over: Oversight, *, restarted: bool) -> None:
+def conclude(over: Oversight) -> None:
     """Decide how the attempt ended, publish what it made, write ``end.json``."""
     folder = over.folder
     began = _began(folder)
@@ -35,7 +35,7 @@ def conclude(over: Oversight, *, restarted: bool) -> None:
             result=result,
             stop=over.stop,
             memory_kills=over.group.out_of_memory_kills(),
-            restarted=restarted,
+            restarted=over.restarted,
             no_space=shutil.disk_usage(folder.path).free < 2**16,
             asked_memory=over.slot.memory,
             used_memory=over.use.peak,

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.jobs.accelerator_locks import hold
 from jupyter_mlinfn.jobs.attempt import TOKEN_VARIABLE, AttemptFolder, Slot, now, read_json
@@ -46,6 +46,8 @@ class Oversight:
         self.started = time.monotonic()
         self.told_to_end = False
         self.dispatcher = DispatcherWatch(slot)
+        self.restarted = not this_machine().shares_processes(slot.machine)
+        """Whether the machine or container that the slot was given on is not the one of now."""
         self._beat = 0.0
         self._pending: set[int] = set()
 
@@ -56,6 +58,9 @@ class Oversight:
         self._announce()
         self.use = Consumption(self.group, self.slot.memory, self.members)
         self.use.guarded = self.runner is not None and self.group.limits_memory(self.runner)
+        if self.restarted and not self._over():
+            self._give_back("The machine or container was stopped before your code began.")
+            return
         while not self._finished():
             if not self._runner_alive() and not self._settles():
                 self.end_all()
@@ -100,9 +105,9 @@ class Oversight:
 
     def _announce(self) -> None:
         """Say who supervises, before anything is started; find the groups of a predecessor."""
-        before = read_json(self.folder.supervisor) or {}
-        known = before.get("groups") if this_machine().shares_processes(self._machine()) else None
-        if known:
+        before, here = read_json(self.folder.supervisor) or {}, this_machine().as_dict()
+        known = before.get("groups", ()) if before.get("machine") == here else None
+        if known is not None:
             self.group = ControlGroup(tuple(Path(path) for path in known))
         else:
             name = f"mlinfn-{self.slot.job}-{self.slot.attempt}"
@@ -115,7 +120,7 @@ class Oversight:
                 os.posix_fallocate(file.fileno(), 0, _RESERVE)
         told = read_json(self.folder.runner) or {}
         self.runner = told.get("pid")
-        if told.get("machine") == this_machine().as_dict():
+        if told.get("machine") == here:
             self.started = told["monotonic"]
 
     def _start(self) -> bool:
@@ -160,10 +165,6 @@ class Oversight:
         return False
 
     # --- is it over -----------------------------------------------------------------------------
-
-    def _machine(self) -> dict[str, Any] | None:
-        told = read_json(self.folder.runner) or read_json(self.folder.supervisor) or {}
-        return told.get("machine")
 
     def _finished(self) -> bool:
         """Whether a predecessor came so far that only the end is missing, or nothing may start."""
@@ -256,11 +257,6 @@ class Oversight:
 
         if self.folder.cancel.exists() and self.stop is None:
             self.stop = "cancel"
-        restarted = not this_machine().shares_processes(self._machine())
-        untouched = not self.folder.begun.exists() and not self.folder.result.exists()
-        if restarted and untouched and self.stop is None:
-            self._give_back("The machine or container was stopped before your code began.")
-            return
-        conclude(self, restarted=restarted)
+        conclude(self)
         self.group.remove()
         self.dispatcher.wake()
