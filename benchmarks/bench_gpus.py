@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.figures import Figure, median
-from jupyter_mlinfn.gpus.deltas import Stream
+from jupyter_mlinfn.gpus.deltas import delta, settle
 from jupyter_mlinfn.gpus.sampler import SamplerProcess
 from jupyter_mlinfn.gpus.simulated.library import library
 from jupyter_mlinfn.gpus.simulated.state import (
@@ -62,11 +62,13 @@ async def stream(folder: Path, pids: list[int], gpm: bool) -> list[Figure]:
     load = Load(pids, gpm)
     load.state().write(folder / "state")
     sampler = SamplerProcess(interval=0.25)
-    shown = Stream()
+    shown: GpuSnapshot | None = None
     sizes: list[int] = []
 
     def listen(snapshot: GpuSnapshot) -> None:
-        change = shown.advance(snapshot)
+        nonlocal shown
+        before, shown = shown, settle(shown, snapshot)
+        change = delta(before, shown) if before else None
         if change is not None:
             sizes.append(len(ENVELOPE % json.dumps(change, separators=(",", ":"))))
 

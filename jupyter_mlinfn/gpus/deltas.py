@@ -49,18 +49,6 @@ MEMORY_PARTS = 512
 MEMORY_STEP = 16 * MIB
 
 
-class Stream:
-    """What all clients have been shown, moving from sample to sample."""
-
-    def __init__(self) -> None:
-        self.shown: GpuSnapshot | None = None
-
-    def advance(self, latest: GpuSnapshot) -> dict[str, Any] | None:
-        """The delta from what was shown to ``latest``; ``None``: send :attr:`shown` in full."""
-        before, self.shown = self.shown, settle(self.shown, latest)
-        return delta(before, self.shown) if before else None
-
-
 def settle(shown: GpuSnapshot | None, latest: GpuSnapshot) -> GpuSnapshot:
     """``latest`` as it is shown: rounded, small movements against ``shown`` held back."""
     before = {one.uuid: one for one in shown.accelerators} if shown else {}

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlinfn.gpus.deltas import MIB, Stream, apply, delta, settle
+from jupyter_mlinfn.gpus.deltas import MIB, apply, delta, settle
 from jupyter_mlinfn.model.accelerators import (
     Accelerator,
     DriverFacts,
@@ -19,6 +19,17 @@ from jupyter_mlinfn.model.accelerators import (
     MigShape,
     Signal,
 )
+
+
+class Stream:
+    """What the server does for all clients together."""
+
+    shown: GpuSnapshot | None = None
+
+    def advance(self, latest: GpuSnapshot) -> dict[str, Any] | None:
+        before, self.shown = self.shown, settle(self.shown, latest)
+        return delta(before, self.shown) if before else None
+
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 250_000, tzinfo=UTC)
 TOTAL = 80 * 2**30
