@@ -107,9 +107,8 @@ class JobFolders:
         return folder
 
     def adopt_staging(self, job: str) -> Path:
-        """Give the complete staging folder its final name, durably."""
+        """Give the complete and synced staging folder its final name, durably."""
         target = self.job(job)
-        sync_folder(self.staging / job)
         (self.staging / job).rename(target)
         sync_folder(self.jobs)
         return target
@@ -119,8 +118,12 @@ class JobFolders:
         shutil.rmtree(self.staging / job, ignore_errors=True)
 
     def mark_committed(self, job: str) -> None:
-        """Note beside the files that the row is in the database."""
-        touch_durably(self.job(job) / "committed")
+        """Note beside the files that the row is in the database.
+
+        The row is what must survive a power cut; this survives the death of any process, and
+        the reconciler writes it again for a row that has none.
+        """
+        (self.job(job) / "committed").touch(mode=0o600)
 
     def committed(self, job: str) -> bool:
         """Whether the job was really submitted (attempts prove it as well as the marker)."""
