@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
@@ -14,10 +15,22 @@ from jupyter_mlinfn.jobs.tables import jobs
 from jupyter_mlinfn.jobs.transitions import may_follow
 from jupyter_mlinfn.model.jobs import ACTIVE, ENDED
 
+_AT_ONCE: Final = 500
+"""Fewer than the parameters one SQLite statement takes."""
+
 
 def row_of(connection: Connection, job: str) -> Row[Any] | None:
     """The job's row, or ``None``."""
     return connection.execute(select_jobs().where(jobs.c.id == job)).one_or_none()
+
+
+def rows_of(connection: Connection, ids: Sequence[str]) -> list[Row[Any]]:
+    """The rows of these jobs, as far as they are there."""
+    rows: list[Row[Any]] = []
+    for first in range(0, len(ids), _AT_ONCE):
+        some = ids[first : first + _AT_ONCE]
+        rows += connection.execute(select_jobs().where(jobs.c.id.in_(some))).all()
+    return rows
 
 
 def changes(row: Row[Any], seen: Observation) -> dict[str, Any]:

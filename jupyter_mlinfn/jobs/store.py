@@ -178,8 +178,8 @@ class JobStore:
         Nothing is written, and no lock taken, when they say nothing new.
         """
         with self._read() as connection:
-            rows = {job: observing.row_of(connection, job) for job in seen}
-        news = [job for job, row in rows.items() if row and observing.changes(row, seen[job])]
+            rows = observing.rows_of(connection, list(seen))
+        news = [row.id for row in rows if observing.changes(row, seen[row.id])]
         if not news:
             return 0
         with self._write() as connection:
