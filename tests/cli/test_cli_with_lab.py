@@ -40,6 +40,7 @@ class Lab:
         )  # fmt: skip
         self.runtime = Path(env["JUPYTER_RUNTIME_DIR"])
         self.url = self.wait_for(self.address)
+        self.wait_for(self.answers)
         self.page: websocket.WebSocket | None = None
 
     @staticmethod
@@ -59,6 +60,14 @@ class Lab:
             except ValueError:
                 return None
         return None
+
+    def answers(self) -> bool:
+        """The runtime file is written before the server listens."""
+        try:
+            self.ask("GET", "api/status")
+        except OSError:
+            return False
+        return True
 
     def ask(self, verb: str, path: str, body: dict[str, Any] | None = None) -> Any:
         request = Request(
