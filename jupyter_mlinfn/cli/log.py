@@ -31,7 +31,8 @@ def log(job: str, follow: bool, start: int, as_json: bool) -> None:
     With --json one piece of at most 256 KiB; go on with --start and its 'next'.
     """
     from jupyter_mlinfn.cli.bench import open_bench
-    from jupyter_mlinfn.cli.terminal import emit, say
+    from jupyter_mlinfn.cli.terminal import emit, inert, say
+    from jupyter_mlinfn.model.jobs import WAITING
 
     if follow and as_json:
         raise click.UsageError("--json is one document and cannot follow: leave out one of both.")
@@ -43,6 +44,8 @@ def log(job: str, follow: bool, start: int, as_json: bool) -> None:
     if as_json:
         emit(bench.follower.read_log(record.id, start=start, limit=PIECE))
         return
+    if follow and record.state in WAITING:
+        say(f"It waits to start. {inert(record.reason.text) if record.reason else ''}".rstrip())
     try:
         print_log(bench, record.id, start, follow=follow)
     except KeyboardInterrupt:
@@ -50,7 +53,7 @@ def log(job: str, follow: bool, start: int, as_json: bool) -> None:
         raise
     if follow:
         ended = bench.store.get(record.id)
-        say(f"{ended.state}" + (f": {ended.reason.text}" if ended.reason else ""))
+        say(f"{ended.state}" + (f": {inert(ended.reason.text)}" if ended.reason else ""))
 
 
 def print_log(bench: Workbench, job: str, start: int, *, follow: bool) -> None:
