@@ -141,7 +141,7 @@ class Load:
                 slot=n,
                 uuid=f"MIG-5a1e0000-0000-5000-8000-{place:012d}",
                 gi=7 + n,
-                used_mib=self.memory[place] + self.random.randint(-4, 4),
+                used_mib=self.memory[place],
                 util=self._percent(self.level[place]) if self.gpm else None,
             )
             for n, place in enumerate(places)

@@ -19,6 +19,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.gpus.simulated.scene import Scene
 
 DEADLINE: Final = 0.4
+# Who the processes are is looked up again after so many seconds, or when others come.
+_LOOK_AGAIN: Final = 5.0
 _LOOK_AGAIN_EXIT: Final = 75
 _SILENT: Final = {
     "code": "silent",
@@ -66,6 +69,9 @@ class Agent:
         self._latest: dict[str, tuple[float, list[DeviceRow]]] = {}
         self._opened = time.monotonic()
         self._count = 0
+        self._looked = float("-inf")
+        self._told: dict[str, dict[str, Any]] = {}
+        self._told_people: dict[int, ProcessFacts] | None = None
 
     def sample(self) -> dict[str, Any] | None:
         """One complete sample; ``None`` while the first answers are still awaited.
@@ -75,17 +81,25 @@ class Agent:
         if self._cards is None and not self._open():
             return self._silent_driver()
         self._read_cards()
+        self._ask_for_people()
+        waited = time.monotonic() - self._opened
+        complete = len(self._latest) == self._count or waited > SILENT_AFTER
+        return self._document() if complete else None
+
+    def _ask_for_people(self) -> None:
+        before, now = self._pids, time.monotonic()
         self._pids = {
             process["pid"]
             for _, rows in self._latest.values()
             for row in rows
             for process in row["processes"] or ()
         }
+        settled = self._pids == before and self._namespace != "unknown"
+        if settled and now - self._looked < _LOOK_AGAIN:
+            return
+        self._looked = now
         for answer in self._people.round(self._deadline).values():
             _raise(answer)
-        waited = time.monotonic() - self._opened
-        complete = len(self._latest) == self._count or waited > SILENT_AFTER
-        return self._document() if complete else None
 
     def _open(self) -> bool:
         count = self._opener.round(self._deadline).get("open")
@@ -122,21 +136,27 @@ class Agent:
 
     def _document(self) -> dict[str, Any]:
         assert self._cards is not None
-        now = time.monotonic()
-        devices = []
-        for index in range(self._count):
-            taken, rows = self._latest.get(str(index), (self._opened, [_unread(index)]))
-            age = now - taken
-            silent = age > SILENT_AFTER or str(index) not in self._latest
-            told = {"state": "silent", "problem": SILENT_DEVICE} if silent else {}
-            devices += [_told({**row, **told, "age": round(age, 3)}) for row in rows]
+        rows = {row["uuid"]: row for index in range(self._count) for row in self._rows(index)}
+        before, self._told = self._told, rows
+        people = self._facts if self._facts != self._told_people else None
+        self._told_people = self._facts
         return {
             **_frame(self._source.facts),
-            "devices": devices,
-            "people": self._facts,
+            "layout": list(rows) if list(rows) != list(before) else None,
+            "devices": [row for uuid, row in rows.items() if row != before.get(uuid)],
+            "people": people,
             "namespace": self._namespace,
             "hung": max(self._cards.hung().values(), default=0.0),
         }
+
+    def _rows(self, index: int) -> list[dict[str, Any]]:
+        """A card's latest rows, marked as silent when they are old."""
+        taken, rows = self._latest.get(str(index), (self._opened, [_unread(index)]))
+        age = time.monotonic() - taken
+        if age <= SILENT_AFTER and str(index) in self._latest:
+            return [_without_nothing(row) for row in rows]
+        told = {"state": "silent", "problem": SILENT_DEVICE, "age": round(age, 1)}
+        return [_without_nothing({**row, **told}) for row in rows]
 
 
 def _frame(facts: FactsRow) -> dict[str, Any]:
@@ -149,8 +169,8 @@ def _frame(facts: FactsRow) -> dict[str, Any]:
     }
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    """Without what is not available: it is the default on the other side."""
+def _without_nothing(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without what is not available: it is the default on the other side."""
     return {name: value for name, value in row.items() if value is not None}
 
 

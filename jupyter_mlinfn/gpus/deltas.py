@@ -64,77 +64,81 @@ def settle(shown: GpuSnapshot | None, latest: GpuSnapshot) -> GpuSnapshot:
 
 def _settle_one(shown: Accelerator | None, latest: Accelerator) -> Accelerator:
     """The very object that was shown when nothing moved: most devices, most seconds."""
-    signal = _settle_signal(shown.signal if shown else None, latest.signal)
-    memory, step = latest.memory, MEMORY_STEP
-    if memory:
-        step = max(step, memory.total // MEMORY_PARTS)
-        old = shown.memory if shown else None
-        memory = _settle_memory(old, memory, step)
-    holders = _settle_holders(shown.holders if shown else (), latest.holders, step)
+    memory, old = latest.memory, shown.memory if shown else None
+    step = max(MEMORY_STEP, memory.total // MEMORY_PARTS) if memory else MEMORY_STEP
     power_step = max(POWER_STEP, POWER_PART * (latest.power or 0))
-    power = _rounded(shown.power if shown else None, latest.power, power_step)
-    energy = _kilojoules(shown.energy if shown else None, latest.energy)
-    temperature = _rounded(
-        shown.temperature if shown else None, latest.temperature, TEMPERATURE_STEP
-    )
-    taken_at = _whole(latest.taken_at)
     if (
         shown
-        and (signal, memory, holders, power, energy, temperature)
-        == (shown.signal, shown.memory, shown.holders, shown.power, shown.energy, shown.temperature)
-        and (latest.state, latest.problem, taken_at) == (shown.state, shown.problem, shown.taken_at)
+        and _near(shown.power, latest.power, power_step)
+        and _near(shown.energy, latest.energy, ENERGY_STEP)
+        and _near(shown.temperature, latest.temperature, TEMPERATURE_STEP)
+        and _near(old.used if old else None, memory.used if memory else None, step)
+        and _still_signal(shown.signal, latest.signal)
+        and _still_holders(shown.holders, latest.holders, step)
+        and (shown.state, shown.problem) == (latest.state, latest.problem)
+        and shown.taken_at == _whole(latest.taken_at)
         and _layout(shown) == _layout(latest)
     ):
         return shown
+    if memory:
+        used = _mebibytes(_held(old.used if old else None, memory.used, step)) * MIB
+        memory = Memory(total=memory.total, used=used)
     return latest.model_copy(
         update={
-            "signal": signal,
+            "signal": _settle_signal(shown.signal if shown else None, latest.signal),
             "memory": memory,
-            "holders": holders,
-            "power": power,
-            "energy": energy,
-            "temperature": temperature,
-            "taken_at": taken_at,
+            "holders": _settle_holders(shown.holders if shown else (), latest.holders, step),
+            "power": _rounded(shown.power if shown else None, latest.power, power_step),
+            "energy": _kilojoules(shown.energy if shown else None, latest.energy),
+            "temperature": _rounded(
+                shown.temperature if shown else None, latest.temperature, TEMPERATURE_STEP
+            ),
+            "taken_at": _whole(latest.taken_at),
         }
     )
 
 
+def _near(shown: float | None, latest: float | None, step: float) -> bool:
+    """Whether what is shown may stay."""
+    if shown is None or latest is None:
+        return shown is latest
+    return latest == shown or (latest != 0 and abs(latest - shown) < step)
+
+
+def _still_signal(shown: Signal, latest: Signal) -> bool:
+    return (
+        shown.state == latest.state
+        and shown.measurement == latest.measurement
+        and _near(shown.percent, latest.percent, PERCENT_STEP)
+        and shown.since == _whole(latest.since)
+    )
+
+
+def _still_holders(shown: tuple[Holder, ...], latest: tuple[Holder, ...], step: int) -> bool:
+    return len(shown) == len(latest) and all(
+        _near(old.memory, new.memory, step) and _who(old) == _who(new)
+        for old, new in zip(shown, latest, strict=True)
+    )
+
+
 def _settle_signal(shown: Signal | None, latest: Signal) -> Signal:
-    since = _whole(latest.since)
     old = shown.percent if shown and shown.state == latest.state else None
     percent = _rounded(old, latest.percent, PERCENT_STEP)
-    if shown and (latest.state, latest.measurement, percent, since) == (
-        shown.state,
-        shown.measurement,
-        shown.percent,
-        shown.since,
-    ):
-        return shown
-    return latest.model_copy(update={"percent": percent, "since": since})
-
-
-def _settle_memory(shown: Memory | None, latest: Memory, step: int) -> Memory:
-    used = _mebibytes(_held(shown.used if shown else None, latest.used, step)) * MIB
-    if shown and (used, latest.total) == (shown.used, shown.total):
-        return shown
-    return Memory(total=latest.total, used=used)
+    return latest.model_copy(update={"percent": percent, "since": _whole(latest.since)})
 
 
 def _settle_holders(
     shown: tuple[Holder, ...], latest: tuple[Holder, ...], step: int
 ) -> tuple[Holder, ...]:
-    before = {one.pid: one for one in shown}
-    settled = tuple(_settle_holder(before.get(one.pid), one, step) for one in latest)
-    return shown if settled == shown else settled
-
-
-def _settle_holder(shown: Holder | None, latest: Holder, step: int) -> Holder:
-    if latest.memory is None:
-        return latest
-    memory = _mebibytes(_held(shown.memory if shown else None, latest.memory, step)) * MIB
-    if shown and memory == shown.memory and _who(shown) == _who(latest):
-        return shown
-    return latest.model_copy(update={"memory": memory})
+    before = {one.pid: one.memory for one in shown}
+    return tuple(
+        one
+        if one.memory is None
+        else one.model_copy(
+            update={"memory": _mebibytes(_held(before.get(one.pid), one.memory, step)) * MIB}
+        )
+        for one in latest
+    )
 
 
 def _held(shown: float | None, latest: float, step: float) -> float:

@@ -64,7 +64,7 @@ def _attribute(process: ProcessReading, reading: Reading, knowledge: Knowledge) 
     if reading.namespace != "same":
         # A number that happens to exist here as well says nothing.
         return Holder(kind="outside", title=OUTSIDE, pid=process.pid, memory=process.memory)
-    person = reading.people.get(process.pid)
+    person = (reading.people or {}).get(process.pid)
     if person is None:
         return Holder(kind="outside", title=HIDDEN, pid=process.pid, memory=process.memory)
     if person.uid != knowledge.uid:

@@ -1,15 +1,18 @@
 """What the agent says, as it is read: one line, one :class:`Reading`.
 
-The agent writes the plain rows of ``gpus/source.py`` and ``gpus/processes.py``.
+The agent writes the plain rows of ``gpus/source.py`` and ``gpus/processes.py``: in its first line
+all of them, later those that changed. :class:`AgentFeed` puts them together again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jupyter_mlinfn.model.accelerators import DriverFacts, MigShape
+from jupyter_mlinfn.process.feed import LineFeed
 
 
 class _Frozen(BaseModel):
@@ -66,8 +69,10 @@ class Missing(_Frozen):
 
 
 class Reading(_Frozen):
-    """One complete sample. ``time`` is epoch seconds, ``boot`` seconds since boot.
+    """One sample. ``time`` is epoch seconds, ``boot`` seconds since boot.
 
+    As the agent says it, ``layout`` (UUIDs in order) and ``people`` are ``None`` when they are
+    as before, and ``devices`` are those that changed.
     ``hung``: seconds for which the longest outstanding driver call has not come back.
     """
 
@@ -76,7 +81,45 @@ class Reading(_Frozen):
     facts: DriverFacts
     missing: Missing | None = None
     devices: tuple[DeviceReading, ...] = ()
-    people: dict[int, Person] = {}
+    layout: tuple[str, ...] | None = None
+    people: dict[int, Person] | None = None
     namespace: Literal["same", "different", "unknown"] = "unknown"
     hung: float = 0.0
     simulated: bool = False
+
+
+class AgentFeed(LineFeed):
+    """A started agent whose samples are complete again."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        super().__init__(argv)
+        self._devices: dict[str, DeviceReading] = {}
+        self._layout: tuple[str, ...] = ()
+        self._people: dict[int, Person] | None = None
+
+    def readings(self) -> list[Reading | None]:
+        """The samples that arrived; ``None`` for a line that is none (a library spoke)."""
+        return [self.complete(line) for line in self.lines()]
+
+    def complete(self, line: bytes) -> Reading | None:
+        """The sample that ``line`` and all lines before it make."""
+        try:
+            said = Reading.model_validate_json(line)
+        except ValidationError:
+            return None
+        if said.missing is not None:
+            return said
+        if said.layout is not None:
+            self._layout = said.layout
+        known = {**self._devices, **{one.uuid: one for one in said.devices}}
+        if any(uuid not in known for uuid in self._layout):
+            return None
+        self._devices = {uuid: known[uuid] for uuid in self._layout}
+        self._people = self._people if said.people is None else said.people
+        return said.model_copy(
+            update={
+                "layout": self._layout,
+                "devices": tuple(self._devices.values()),
+                "people": self._people,
+            }
+        )

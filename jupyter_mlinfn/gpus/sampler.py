@@ -18,19 +18,18 @@ from datetime import UTC, datetime
 
 from jupyter_mlinfn.gpus.history import Histories
 from jupyter_mlinfn.gpus.holders import Knowledge
-from jupyter_mlinfn.gpus.reading import Reading
+from jupyter_mlinfn.gpus.reading import AgentFeed, Reading
 from jupyter_mlinfn.gpus.signals import Stretches
 from jupyter_mlinfn.gpus.snapshot import (
+    Pictures,
     agent_command,
     library_may_exist,
     missing_reading,
-    parse,
-    to_snapshot,
 )
 from jupyter_mlinfn.gpus.source import NO_DRIVER, SILENT_AFTER, SILENT_DEVICE
 from jupyter_mlinfn.model.accelerators import Accelerator, GpuHistory, GpuSnapshot, Signal
 from jupyter_mlinfn.model.errors import PartMissing
-from jupyter_mlinfn.process.feed import LineFeed, collect
+from jupyter_mlinfn.process.feed import collect
 
 logger = logging.getLogger(__name__)
 
@@ -78,11 +77,11 @@ class SamplerProcess:
         self._listeners: list[Listener] = []
         self._waiting: list[asyncio.Future[GpuSnapshot]] = []
         self._snapshot = GpuSnapshot(simulated=simulated)
-        self._stretches = Stretches()
+        self._pictures = Pictures(Stretches())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beat_handle: asyncio.TimerHandle | None = None
-        self._current: LineFeed | None = None
-        self._successor: LineFeed | None = None
+        self._current: AgentFeed | None = None
+        self._successor: AgentFeed | None = None
         self._reading: Reading | None = None
         self._heard = 0.0
         self._failures = 0
@@ -139,7 +138,7 @@ class SamplerProcess:
         self._loop = asyncio.get_running_loop()
         self._failures = self._successors = 0
         self._reading = None
-        self._stretches = Stretches()
+        self._pictures = Pictures(Stretches())
         self._begin()
         self._beat_handle = self._loop.call_later(self._interval, self._beat)
 
@@ -166,26 +165,25 @@ class SamplerProcess:
         self._failures += 1
         self._current = self._launch()
 
-    def _launch(self) -> LineFeed | None:
+    def _launch(self) -> AgentFeed | None:
         assert self._loop is not None
         command = self._command or agent_command(interval=self._interval, simulated=self._simulated)
         try:
-            feed = LineFeed(command)
+            feed = AgentFeed(command)
         except PartMissing as error:
             logger.error("The GPU agent cannot be started: %s", error.text)
             return None
         self._loop.add_reader(feed.fileno(), self._readable, feed)
         return feed
 
-    def _drop(self, feed: LineFeed | None) -> None:
+    def _drop(self, feed: AgentFeed | None) -> None:
         if feed is not None:
             if self._loop is not None:
                 self._loop.remove_reader(feed.fileno())
             feed.abandon()
 
-    def _readable(self, feed: LineFeed) -> None:
-        for line in feed.lines():
-            reading = parse(line)
+    def _readable(self, feed: AgentFeed) -> None:
+        for reading in feed.readings():
             if reading is None:
                 logger.warning("The GPU agent said something else than a sample")
             elif feed is self._current:
@@ -249,7 +247,7 @@ class SamplerProcess:
 
     def _publish(self, reading: Reading) -> None:
         self._reading = reading
-        snapshot = to_snapshot(reading, self._knowledge(), self._stretches)
+        snapshot = self._pictures.draw(reading, self._knowledge())
         self._histories.add(snapshot, reading.boot)
         self._tell(snapshot)
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from jupyter_mlinfn.gpus.reading import DeviceReading
 from jupyter_mlinfn.gpus.source import NOBODY
-from jupyter_mlinfn.model.accelerators import Signal, SignalState
+from jupyter_mlinfn.model.accelerators import SignalState
 
 _BUSY_PERCENT: Final = 1.0
 
@@ -53,10 +53,8 @@ def judge_parent(instances: Iterable[Judgement]) -> Judgement:
     return Judgement("idle", "instances")
 
 
-def signals_of(
-    devices: Iterable[DeviceReading], moment: datetime, stretches: Stretches | None = None
-) -> dict[str, Signal]:
-    """The signal of every device by UUID, with ``since`` where somebody watches."""
+def judge_all(devices: Iterable[DeviceReading]) -> dict[str, Judgement]:
+    """The judgement of every device by UUID."""
     devices = list(devices)
     judged = {one.uuid: judge(one) for one in devices}
     for one in devices:
@@ -64,16 +62,7 @@ def signals_of(
             judged[one.uuid] = judge_parent(
                 judged[child.uuid] for child in devices if child.parent == one.uuid
             )
-    since = stretches.note(judged, moment) if stretches else {}
-    return {
-        uuid: Signal(
-            state=one.state,
-            measurement=one.measurement,
-            percent=one.percent,
-            since=since.get(uuid),
-        )
-        for uuid, one in judged.items()
-    }
+    return judged
 
 
 class Stretches:

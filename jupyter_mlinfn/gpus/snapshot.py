@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from jupyter_mlinfn.gpus.holders import Knowledge, holders_of
-from jupyter_mlinfn.gpus.reading import DeviceReading, Reading
-from jupyter_mlinfn.gpus.signals import Stretches, signals_of
+from jupyter_mlinfn.gpus.reading import AgentFeed, DeviceReading, Reading
+from jupyter_mlinfn.gpus.signals import Judgement, Stretches, judge_all
 from jupyter_mlinfn.gpus.source import NO_DRIVER, SILENT_DRIVER
 from jupyter_mlinfn.model.accelerators import Accelerator, GpuSnapshot, Memory, Signal
 from jupyter_mlinfn.process.detach import own_program
-from jupyter_mlinfn.process.feed import LineFeed
 
 LIBRARY: Final = "libnvidia-ml.so.1"
 _FOLDERS: Final = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
@@ -39,11 +37,11 @@ def take_reading(*, deadline: float = 8.0, simulated: bool = False) -> Reading |
     if not simulated and not library_may_exist():
         return missing_reading("no-library", NO_DRIVER)
     for _ in range(2):  # the devices may change between two calls: then the agent ends
-        feed = LineFeed(agent_command(once=deadline, simulated=simulated))
+        feed = AgentFeed(agent_command(once=deadline, simulated=simulated))
         try:
             line = feed.wait_for_line(deadline)
             if line is not None:
-                return Reading.model_validate_json(line)
+                return feed.complete(line)
             if not feed.ended:
                 return None
         finally:
@@ -85,35 +83,65 @@ def library_may_exist() -> bool:
         return any(Path("/usr/lib").glob(f"*/{LIBRARY}"))
 
 
-def parse(line: bytes) -> Reading | None:
-    """A line of the agent; ``None``: it is not one (a library printed something)."""
-    try:
-        return Reading.model_validate_json(line)
-    except ValidationError:
-        return None
+def to_snapshot(reading: Reading, knowledge: Knowledge) -> GpuSnapshot:
+    """One picture without history."""
+    return Pictures().draw(reading, knowledge)
 
 
-def to_snapshot(
-    reading: Reading, knowledge: Knowledge, stretches: Stretches | None = None
-) -> GpuSnapshot:
-    """Devices with signals and holders; parents before their instances, as they were read."""
-    taken_at = datetime.fromtimestamp(reading.time, UTC)
-    signals = signals_of(reading.devices, taken_at, stretches)
-    return GpuSnapshot(
-        accelerators=tuple(
-            _accelerator(one, signals[one.uuid], reading, knowledge, taken_at)
-            for one in reading.devices
-        ),
-        facts=reading.facts,
-        taken_at=taken_at,
-        missing=reading.missing.text if reading.missing else None,
-        simulated=reading.simulated,
-    )
+@dataclass
+class _Drawn:
+    """An accelerator and what it was drawn from."""
+
+    device: DeviceReading
+    judgement: Judgement
+    since: datetime | None
+    accelerator: Accelerator
+
+
+class Pictures:
+    """Draws snapshots; what did not change from one to the next is the very same object."""
+
+    def __init__(self, stretches: Stretches | None = None) -> None:
+        self._stretches = stretches
+        self._drawn: dict[str, _Drawn] = {}
+        self._people: object = None
+        self._knowledge: Knowledge | None = None
+
+    def draw(self, reading: Reading, knowledge: Knowledge) -> GpuSnapshot:
+        """Devices with signals and holders, in the order in which they were read."""
+        taken_at = datetime.fromtimestamp(reading.time, UTC)
+        judged = judge_all(reading.devices)
+        since = self._stretches.note(judged, taken_at) if self._stretches else {}
+        people = (reading.people, reading.namespace)
+        if people != self._people or knowledge != self._knowledge:
+            self._drawn.clear()
+        self._people, self._knowledge = people, knowledge
+        before, self._drawn = self._drawn, {}
+        for one in reading.devices:
+            drawn = before.get(one.uuid)
+            judgement, began = judged[one.uuid], since.get(one.uuid)
+            if not (
+                drawn
+                and drawn.device is one
+                and drawn.judgement == judgement
+                and drawn.since == began
+            ):
+                accelerator = _accelerator(one, judgement, began, reading, knowledge, taken_at)
+                drawn = _Drawn(one, judgement, began, accelerator)
+            self._drawn[one.uuid] = drawn
+        return GpuSnapshot(
+            accelerators=tuple(one.accelerator for one in self._drawn.values()),
+            facts=reading.facts,
+            taken_at=taken_at,
+            missing=reading.missing.text if reading.missing else None,
+            simulated=reading.simulated,
+        )
 
 
 def _accelerator(
     one: DeviceReading,
-    signal: Signal,
+    judgement: Judgement,
+    since: datetime | None,
     reading: Reading,
     knowledge: Knowledge,
     taken_at: datetime,
@@ -129,7 +157,12 @@ def _accelerator(
         state=one.state,
         problem=one.problem,
         memory=Memory(total=one.total or 0, used=one.used or 0) if known else None,
-        signal=signal,
+        signal=Signal(
+            state=judgement.state,
+            measurement=judgement.measurement,
+            percent=judgement.percent,
+            since=since,
+        ),
         power=one.power,
         power_limit=one.power_limit,
         energy=one.energy,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlinfn.gpus.reading import DeviceReading, Reading
+from jupyter_mlinfn.gpus.reading import AgentFeed, DeviceReading, Reading
 from jupyter_mlinfn.gpus.simulated.library import library
 from jupyter_mlinfn.gpus.simulated.state import (
     CALLS_VARIABLE,
@@ -22,7 +22,7 @@ from jupyter_mlinfn.gpus.simulated.state import (
     Process,
     State,
 )
-from jupyter_mlinfn.process.feed import LineFeed, collect
+from jupyter_mlinfn.process.feed import collect
 
 ROW = struct.Struct("56sQ")
 
@@ -83,13 +83,13 @@ def no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def agent() -> Iterator[Callable[..., LineFeed]]:
+def agent() -> Iterator[Callable[..., AgentFeed]]:
     """Start the agent; every one of them is ended after the test."""
-    feeds: list[LineFeed] = []
+    feeds: list[AgentFeed] = []
 
-    def start(*arguments: str, prefix: Sequence[str] = ()) -> LineFeed:
+    def start(*arguments: str, prefix: Sequence[str] = ()) -> AgentFeed:
         program = [sys.executable, "-I", "-m", "jupyter_mlinfn.gpus.agent", *arguments]
-        feeds.append(LineFeed([*prefix, *program]))
+        feeds.append(AgentFeed([*prefix, *program]))
         return feeds[-1]
 
     yield start
@@ -110,13 +110,15 @@ def no_process_is_left() -> Iterator[None]:
     assert not left, "an agent outlived its test"
 
 
-def reading_of(feed: LineFeed, seconds: float = 20) -> Reading:
+def reading_of(feed: AgentFeed, seconds: float = 20) -> Reading:
     line = feed.wait_for_line(seconds)
     assert line is not None, "the agent said nothing"
-    return Reading.model_validate_json(line)
+    reading = feed.complete(line)
+    assert reading is not None, line
+    return reading
 
 
-def until(feed: LineFeed, condition: Callable[[Reading], bool], readings: int = 200) -> Reading:
+def until(feed: AgentFeed, condition: Callable[[Reading], bool], readings: int = 200) -> Reading:
     """The first reading for which ``condition`` holds."""
     for _ in range(readings):
         reading = reading_of(feed)

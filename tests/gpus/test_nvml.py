@@ -162,7 +162,7 @@ def test_no_library_needs_no_process(no_driver: None, monkeypatch: pytest.Monkey
     def start(*_: object) -> None:
         raise AssertionError("a process was started")
 
-    monkeypatch.setattr("jupyter_mlinfn.gpus.snapshot.LineFeed", start)
+    monkeypatch.setattr("jupyter_mlinfn.gpus.snapshot.AgentFeed", start)
     snapshot = take_snapshot()
     assert snapshot.accelerators == ()
     assert snapshot.missing is not None

@@ -14,8 +14,8 @@ import pytest
 from jupyter_mlinfn.gpus import processes
 from jupyter_mlinfn.gpus.holders import Knowledge
 from jupyter_mlinfn.gpus.processes import ProcessReader, holders_of, read_facts
+from jupyter_mlinfn.gpus.reading import AgentFeed
 from jupyter_mlinfn.gpus.snapshot import to_snapshot
-from jupyter_mlinfn.process.feed import LineFeed
 from tests.gpus.conftest import FakeDriver, reading_of, t4
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -154,7 +154,7 @@ def unshare() -> list[str]:
 
 
 def test_host_numbers_in_a_container_are_never_taken_for_ours(
-    driver: FakeDriver, agent: Callable[..., LineFeed]
+    driver: FakeDriver, agent: Callable[..., AgentFeed]
 ) -> None:
     """In a real PID namespace: the driver names a PID that exists there as well, by accident."""
     command = unshare()
@@ -170,7 +170,7 @@ def test_host_numbers_in_a_container_are_never_taken_for_ours(
 
 
 def test_translated_numbers_in_a_container_are_ours(
-    driver: FakeDriver, agent: Callable[..., LineFeed]
+    driver: FakeDriver, agent: Callable[..., AgentFeed]
 ) -> None:
     command = unshare()
     devices = driver.folder / "nvidia"

@@ -127,7 +127,8 @@ def script(folder: Path, body: str) -> list[str]:
         "    devices = [{'uuid': f'GPU-{n}', 'index': n, 'name': f'{turn}', 'state': s}\n"
         "               for n, s in enumerate(states)]\n"
         "    print(json.dumps({'time': time.time(), 'boot': 1.0, 'facts': {}, 'hung': hung,\n"
-        "                      'devices': devices}), flush=True)\n" + body
+        "                      'layout': [one['uuid'] for one in devices], 'devices': devices}),\n"
+        "          flush=True)\n" + body
     )
     return [sys.executable, "-I", str(path)]
 
