@@ -19,6 +19,13 @@ interface IApplication {
   commands: { execute(id: string, args: object): Promise<unknown> };
   shell: {
     activateById(id: string): void;
+    currentWidget: {
+      sessionContext?: {
+        session: {
+          kernel: { connectionStatus: string; status: string } | null;
+        } | null;
+      };
+    } | null;
     _hsplitPanel: {
       node: HTMLElement;
       setRelativeSizes(sizes: number[]): void;
@@ -121,13 +128,13 @@ export async function theme(page: Page, name: 'Light' | 'Dark'): Promise<void> {
   );
 }
 
-/** Wait for the notebook of a tab to be there with its kernel idle. */
+/** Wait for the kernel of the notebook in front to be connected and idle. */
 export async function kernelReady(page: Page): Promise<void> {
-  await expect(
-    page.locator(
-      '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator'
-    )
-  ).toHaveAttribute('data-status', 'idle', { timeout: 45_000 });
+  await page.waitForFunction(() => {
+    const kernel =
+      window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
+    return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+  });
 }
 
 /** No violation of WCAG 2.2 A and AA that axe can see inside `selector`. */
