@@ -40,6 +40,7 @@ export function Card(props: ICardProps): React.ReactElement {
           <Row
             one={one}
             title={one.mig?.profile ?? one.name}
+            said={gpu?.problem}
             model={model}
             actions={actions}
           />
@@ -108,15 +109,19 @@ function Title(props: {
 function Row(props: {
   one: Accelerator;
   title: string;
+  /** What the card above says already. */
+  said?: string | null;
   model: GpusModel;
   actions: IGpuActions;
 }): React.ReactElement {
-  const { one, title, model, actions } = props;
+  const { one, title, said, model, actions } = props;
   const word = signalWord(one);
   return (
     <div className="jp-Mlinfn-gpu" data-state={one.state}>
       <Title one={one} title={title} right={word} model={model} />
-      {one.problem && <p className="jp-Mlinfn-problem">{one.problem}</p>}
+      {one.problem && one.problem !== said && (
+        <p className="jp-Mlinfn-problem">{one.problem}</p>
+      )}
       {one.state !== 'lost' && (
         <div className="jp-Mlinfn-gpuLine">
           <Sparkline

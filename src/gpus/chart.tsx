@@ -59,8 +59,26 @@ export function HistoryChart(props: IChartProps): React.ReactElement {
 
 const HEIGHT = 130;
 
-function series(history: GpuHistory): uPlot.AlignedData {
-  return [[...history.times], [...history.percent], [...history.temperature]];
+/** So many intervals without a sample mean that nobody looked. */
+const GAP = 5;
+
+/** The columns of the chart; where nobody looked for a while the lines are broken. */
+export function series(
+  history: GpuHistory
+): [number[], (number | null)[], (number | null)[]] {
+  const columns: ReturnType<typeof series> = [[], [], []];
+  history.times.forEach((time, index) => {
+    const before = history.times[index - 1];
+    if (time - before > GAP * history.interval) {
+      columns[0].push(before + history.interval);
+      columns[1].push(null);
+      columns[2].push(null);
+    }
+    columns[0].push(time);
+    columns[1].push(history.percent[index]);
+    columns[2].push(history.temperature[index]);
+  });
+  return columns;
 }
 
 function options(
@@ -81,7 +99,10 @@ function options(
     height: HEIGHT,
     legend: { show: false },
     cursor: { points: { show: false } },
-    scales: { '%': { range: [0, 100] } },
+    scales: {
+      '%': { range: [0, 100] },
+      x: { range: (_, first, last) => [Math.min(first, last - seconds), last] }
+    },
     axes: [
       {
         ...axis,

@@ -61,7 +61,9 @@ export function Details({ one, model }: IDetailsProps): React.ReactElement {
           <HistoryChart history={history} seconds={range.seconds} />
           <p className="jp-Mlinfn-key" aria-hidden="true">
             <span data-line="busy">busy, %</span>
-            <span data-line="temperature">temperature, °C</span>
+            {one.temperature !== null && (
+              <span data-line="temperature">temperature, °C</span>
+            )}
           </p>
         </>
       )}

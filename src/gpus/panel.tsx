@@ -88,14 +88,16 @@ function Content({ model, actions }: IGpusProps): React.ReactElement {
           </button>
         </div>
       )}
-      {cards(snapshot).map(one => (
-        <Card
-          key={one.gpu?.uuid ?? 'slices'}
-          card={one}
-          model={model}
-          actions={actions}
-        />
-      ))}
+      <div className="jp-Mlinfn-cards">
+        {cards(snapshot).map(one => (
+          <Card
+            key={one.gpu?.uuid ?? 'slices'}
+            card={one}
+            model={model}
+            actions={actions}
+          />
+        ))}
+      </div>
       <p className="jp-Mlinfn-hint jp-Mlinfn-driver">
         {[driver && `Driver ${driver}`, cuda && `CUDA ${cuda}`]
           .filter(Boolean)
