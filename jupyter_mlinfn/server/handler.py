@@ -85,7 +85,7 @@ class ApiHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is untyped
 
     async def _work(self, route: Route, values: dict[str, str]) -> bytes | None:
         room, request = self.room, self.request
-        function = look_up(route.call)
+        function = await room.find(route.call)
         if iscoroutinefunction(function):
             call = await room.run(read_call, route, request, values, room)
             return await room.run(to_json, await function(call))

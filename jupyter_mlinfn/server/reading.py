@@ -124,7 +124,7 @@ def refused(error: ValidationError) -> InputError:
     problems = tuple(
         Problem(
             code="bad-value" if found["type"] != "extra_forbidden" else "unknown-field",
-            field=".".join(str(part)[:100] for part in found["loc"]) or None,
+            field=".".join(str(part)[:100] for part in found["loc"] if part != "[key]") or None,
             text=_sentence(str(found["msg"])),
         )
         for found in error.errors(include_url=False, include_context=False, include_input=False)

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from jupyter_mlinfn.server.paths import Root
 from jupyter_mlinfn.server.runtime_file import RuntimeFile
+from jupyter_mlinfn.server.table import look_up
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -53,6 +54,7 @@ class Room:
         self._workbench: Workbench | None = None
         self._broadcast: Broadcast | None = None
         self._warm = False
+        self._found: dict[str, Callable[..., Any]] = {}
         self.sampler: SamplerProcess | None = None
         self.knowledge: Knowledge | None = None
         self.idle_minutes = 0.0
@@ -91,6 +93,12 @@ class Room:
         return await asyncio.get_running_loop().run_in_executor(
             self._threads, lambda: call(*args, **kwargs)
         )
+
+    async def find(self, name: str) -> Callable[..., Any]:
+        """The function a route names; its module is imported in a thread."""
+        if name not in self._found:
+            self._found[name] = await self.run(look_up, name)
+        return self._found[name]
 
     async def warm(self) -> None:
         """Import what every request needs, in a thread, once."""

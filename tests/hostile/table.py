@@ -15,6 +15,7 @@ Doors:
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -216,5 +217,104 @@ class HttpRow:
         return f"{self.number}-{self.title}"
 
 
-HTTP_ROWS: list[HttpRow] = []
-"""Rows of the door ``http``; ``tests/hostile/test_http.py`` sends them to a real server."""
+def _json(**fields: Any) -> bytes:
+    return json.dumps({"source": "n.ipynb", **fields}).encode()
+
+
+def _jobs(
+    number: int, title: str, where: str | None, body: bytes, headers: dict[str, str] | None = None
+) -> HttpRow:
+    """A hostile ``POST jobs``."""
+    return HttpRow(number, title, "POST", "jobs", where, body, headers or {})
+
+
+def _get(number: int, title: str, path: str, where: str | None = None) -> HttpRow:
+    return HttpRow(number, title, "GET", path, where)
+
+
+HTTP_ROWS: list[HttpRow] = [
+    _jobs(1, "source above", "source", _json(source="../x.ipynb")),
+    _jobs(1, "input above", "inputs.0", _json(inputs=["../../x"])),
+    _jobs(1, "output above", "outputs.0", _json(outputs=["../*"])),
+    _jobs(2, "source is /etc/passwd", "source", _json(source="/etc/passwd")),
+    _jobs(2, "input is /etc/passwd", "inputs.0", _json(inputs=["/etc/passwd"])),
+    _jobs(3, "sibling prefix", "source", _json(source="../root-secret/s.ipynb")),
+    _jobs(4, "there and back", "source", _json(source="sub/../../root-secret/s.ipynb")),
+    _jobs(5, "link out of the root", "source", _json(source="way/s.ipynb")),
+    _jobs(5, "input behind a link", "inputs.0", _json(inputs=["way/s.ipynb"])),
+    _get(7, "encoded dots", "jobs/form?source=%2e%2e%2fx.ipynb", "source"),
+    _get(7, "dots encoded twice", "jobs/form?source=%252e%252e%252fx.ipynb", "source"),
+    _jobs(8, "NUL in the source", "source", _json(source="n.ipynb\0")),
+    _get(8, "NUL in a query", "jobs/form?source=n%00.ipynb", "source"),
+    _get(8, "NUL in a search", "jobs?search=a%00", "search"),
+    _jobs(9, "hidden key", "source", _json(source=".ssh/id")),
+    _jobs(9, "hidden key by a way round", "source", _json(source="sub/../.ssh/id")),
+    _jobs(10, "source of 4096 characters", "source", _json(source="a" * 4096)),
+    _jobs(10, "source that is longer", "source", _json(source="a" * 4097)),
+    _jobs(11, "line break in a file name", "source", _json(source="n\n.ipynb")),
+    _jobs(12, "lone surrogate", "source", b'{"source": "caf\\udce9.ipynb"}'),
+    _get(12, "query that is no UTF-8", "jobs/form?source=caf%e9.ipynb"),
+    _jobs(13, "pipe as the source", "source", _json(source="pipe.ipynb")),
+    _jobs(13, "pipe as an input", "inputs.0", _json(inputs=["pipe.ipynb"])),
+    _jobs(15, "notebook that is a folder", "source", _json(source="folder.ipynb")),
+    _jobs(17, "name with a directive", "name", _json(name="x\n#SBATCH --uid=0")),
+    _jobs(18, "environment is an option", "environment", _json(environment="-p /")),
+    _jobs(20, "environment with a command", "environment", _json(environment="x; id")),
+    _jobs(25, "back-end is an image", "backend", _json(backend="docker://evil")),
+    _jobs(29, "parameter with a =", "parameters.A=B", _json(parameters={"A=B": 1})),
+    _jobs(32, "no CPU", "resources.cpus", _json(resources={"cpus": 0})),
+    _jobs(32, "less than no CPU", "resources.cpus", _json(resources={"cpus": -1})),
+    _jobs(32, "a milliard CPUs", "resources.cpus", _json(resources={"cpus": 10**9})),
+    _jobs(32, "NaN CPUs", None, b'{"source": "n.ipynb", "resources": {"cpus": NaN}}'),
+    _jobs(32, "full-width digit", "resources.cpus", _json(resources={"cpus": "\uff11"})),
+    _jobs(33, "text as memory", "resources.memory", _json(resources={"memory": "16Gi "})),
+    _jobs(33, "1e400 as memory", "resources.memory",
+          b'{"source": "n.ipynb", "resources": {"memory": 1e400}}'),
+    _jobs(34, "eight GPUs of none", "resources.gpus", _json(resources={"gpus": 8})),
+    _jobs(35, "time beyond all", "resources.time", _json(resources={"time": 10**12})),
+    _jobs(37, "array instead of object", None, b"[1]"),
+    _jobs(37, "text instead of object", None, b'"n.ipynb"'),
+    _jobs(38, "nested 100 deep", None, b'{"source": ' + b"[" * 100 + b"]" * 100 + b"}"),
+    _jobs(38, "nested 100,000 deep", None, b"[" * 100_000 + b"]" * 100_000),
+    _jobs(39, "long body", None, b'{"source": "' + b"x" * (26 * 2**20) + b'"}'),
+    _jobs(40, "duplicate keys", "source", b'{"source": "n.ipynb", "source": "x.ipynb"}'),
+    _jobs(41, "invalid UTF-8", None, b'{"source": "\xff.ipynb"}'),
+    _jobs(42, "wrong content type", None, _json(), {"Content-Type": "text/plain"}),
+    _jobs(42, "form", None, b"source=n.ipynb", {
+        "Content-Type": "application/x-www-form-urlencoded",
+    }),
+    _jobs(43, "no token", None, _json(), {"Authorization": ""}),
+    _jobs(44, "another token", None, _json(), {"Authorization": "token another"}),
+    _jobs(45, "cookie without XSRF", None, _json(), {"Authorization": "", "Cookie": "@login"}),
+    _jobs(46, "no-cors post", None, _json(), {
+        "Authorization": "", "Cookie": "@login", "Sec-Fetch-Mode": "no-cors",
+        "Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain",
+    }),
+    _jobs(46, "foreign origin", None, _json(), {
+        "Authorization": "", "Cookie": "@login", "Origin": "https://evil.example",
+    }),
+    HttpRow(48, "PUT", "PUT", "jobs", body=b"{}"),
+    HttpRow(48, "PATCH a job", "PATCH", "jobs/abcdefghij", body=b"{}"),
+    HttpRow(48, "TRACE", "TRACE", "jobs"),
+    HttpRow(48, "verb nobody knows", "SUBMIT", "jobs"),
+    _get(49, "guessed id", "jobs/abcdefghij"),
+    _get(49, "dots as an id", "jobs/..%2f..%2fapi/log"),
+    _get(49, "path as an id", "jobs/%2fetc%2fpasswd/log"),
+    HttpRow(49, "deleting by a prefix", "DELETE", "jobs/a"),
+    _get(50, "page of -1", "jobs?limit=-1", "limit"),
+    _get(50, "page of a milliard", "jobs?limit=1000000000", "limit"),
+    _get(50, "sorted by a non-column", "jobs?sort=password", "sort"),
+    _get(50, "cursor with SQL", "jobs?cursor=n1%27%3B--", "cursor"),
+    _get(50, "log from before its beginning", "jobs/abcdefghij/log?start=-1", "start"),
+    _get(50, "history without end", "gpus/GPU-0/history?seconds=inf", "seconds"),
+    _jobs(50, "unknown field", "priority", _json(priority="high")),
+    _jobs(50, "idempotency key with blanks", "Idempotency-Key", _json(), {
+        "Idempotency-Key": "a b;c",
+    }),
+]  # fmt: skip
+"""Rows of the door ``http``; ``tests/hostile/test_http.py`` sends them to a real server.
+
+``@login`` stands for the cookie of somebody who is logged in. The root holds ``n.ipynb``,
+``sub/``, ``.ssh/id``, ``pipe.ipynb`` (a FIFO), ``folder.ipynb/`` and ``way``, a link to the
+sibling ``root-secret/``.
+"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,8 @@ class Server:
         headers = {"Authorization": f"token {TOKEN}", **(options.pop("headers", None) or {})}
         headers = {name: value for name, value in headers.items() if value is not None}
         query = options.pop("query", None)
-        url = self.url + quote(path, safe="/%") + (f"?{urlencode(query, True)}" if query else "")
+        query = options.pop("raw_query", "") or urlencode(query or {}, True)
+        url = self.url + quote(path, safe="/%") + (f"?{query}" if query else "")
         request = HTTPRequest(
             url, verb, headers=headers, allow_nonstandard_methods=True,
             follow_redirects=False, request_timeout=60, **options,
@@ -138,6 +140,17 @@ class Page:
                 assert frame is not None, f"closed: {self.socket.close_code} after {self.got[-3:]}"
                 if wanted(frame):
                     return frame
+
+
+async def login_cookie(server: Server) -> str:
+    """What a browser holds after it has opened the URL with the token."""
+    reply = await server.fetch(
+        "GET", "api/status", headers={"Authorization": None}, query={"token": TOKEN}
+    )
+    assert reply.status == 200
+    found = re.search(r"(username-[^=]+=[^;]+);", reply.headers["Set-Cookie"])
+    assert found, reply.headers
+    return found[1]
 
 
 def children_since(begin: float) -> list[psutil.Process]:

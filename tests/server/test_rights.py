@@ -10,7 +10,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from jupyter_mlinfn.server.table import API, LIVE_RESOURCE, ROUTES, Route
-from tests.server.serving import TOKEN, RecordingAuthorizer, Server, problem_of
+from tests.server.serving import RecordingAuthorizer, Server, login_cookie, problem_of
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PROPFIND")
 NO_TOKEN: dict[str, Any] = {"Authorization": None}
@@ -94,17 +94,6 @@ async def test_a_cookie_alone_changes_nothing_without_the_xsrf_token(
     assert reply.status == 403
     problem_of(reply)
     assert authorizer.asked == []
-
-
-async def login_cookie(server: Server) -> str:
-    """What a browser holds after it has opened the URL with the token."""
-    reply = await server.fetch("GET", "api/status", headers=NO_TOKEN, query={"token": TOKEN})
-    assert reply.status == 200
-    cookies = [
-        value for value in reply.headers.get("Set-Cookie", "").split(",") if "username" in value
-    ]
-    assert cookies, reply.headers
-    return cookies[0].split(";")[0].strip()
 
 
 async def test_the_cookie_reads(server: Server) -> None:
