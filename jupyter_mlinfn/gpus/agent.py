@@ -205,9 +205,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except LayoutChanged:
         return _LOOK_AGAIN_EXIT
-    finally:
-        if scene:
-            scene.close()
 
 
 def _simulate() -> Scene:

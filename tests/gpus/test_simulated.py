@@ -22,7 +22,11 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_they_are_compiled_once_and_marked(own_cache: Path) -> None:
+def test_they_are_compiled_once_and_marked(
+    own_cache: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(temporary))
     snapshot = take_snapshot(simulated=True, deadline=30)
     assert snapshot.simulated
     assert [one.uuid for one in snapshot.accelerators] == [A100, *SLICES, T4]
@@ -32,6 +36,7 @@ def test_they_are_compiled_once_and_marked(own_cache: Path) -> None:
     assert "outside" in kinds
     made = [path for path in own_cache.rglob("*") if path.is_file()]
     assert [path.name for path in made] == ["libnvidia-ml.so.1"]
+    assert not list(temporary.iterdir()), "the killed agent left nothing"
 
 
 def test_a_process_that_was_given_a_device_holds_it(own_cache: Path) -> None:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 from jupyter_mlinfn.gpus.processes import kernel_of, read_words
@@ -51,22 +49,20 @@ class Scene:
             self.library = library()
         except PartMissing as error:
             raise NoDevices(error.code, error.text) from error
-        self._folder = tempfile.TemporaryDirectory(prefix="mlinfn-gpus-")
-        self._path = Path(self._folder.name) / "state"
+        # A file without a name: nothing is left when the agent is killed.
+        self._file = os.memfd_create("simulated-gpus")
         self._looked = float("-inf")
         self._places: dict[str, int] = {}
-        os.environ[STATE_VARIABLE] = str(self._path)
+        os.environ[STATE_VARIABLE] = f"/proc/self/fd/{self._file}"
 
     def write(self) -> None:
-        """The state of this moment."""
+        """The state of this moment; no call may be under way."""
         if time.monotonic() - self._looked > _LOOK_EVERY:
             self._looked = time.monotonic()
             self._places = find_places()
-        state_at(time.time(), self._places).write(self._path)
-
-    def close(self) -> None:
-        """Remove the state file."""
-        self._folder.cleanup()
+        text = state_at(time.time(), self._places).text().encode()
+        os.pwrite(self._file, text, 0)
+        os.ftruncate(self._file, len(text))
 
 
 def find_places() -> dict[str, int]:
