@@ -156,11 +156,16 @@ def test_a_submitted_notebook_does_not_submit_itself_again(program, make_noteboo
 
 def test_a_script_is_a_job_too(program) -> None:
     path = program.home / "count.py"
-    path.write_text("import os\nprint('n is', os.environ['MLINFN_PARAM_n'])\n")
+    path.write_text(
+        "import os, time\n"
+        "for step in range(3):\n"
+        "    print('n is', os.environ['MLINFN_PARAM_n'], flush=True)\n"
+        "    time.sleep(0.1)\n"
+    )
     ended = program.run("submit", str(path), "-p", "n=3", "--wait", "--json")
     assert ended.code == 0, ended.err
     assert ended.json["kind"] == "script"
-    assert "n is" in program.run("job", "log", ended.json["id"]).out
+    assert program.run("job", "log", ended.json["id"]).out.splitlines() == ["n is 3"] * 3
 
 
 def test_a_cell_alone_comes_by_standard_input(program, notebook) -> None:

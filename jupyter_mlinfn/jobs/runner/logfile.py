@@ -39,6 +39,7 @@ class LogFile:
         self._line = ""
         self._cut = False
         self._shown_at = 0.0
+        self._begun_at: float | None = None
         self._shown = ""
         self._lock = threading.Lock()
         self._full = False
@@ -70,6 +71,8 @@ class LogFile:
         self.flush()
 
     def _extend(self, piece: str) -> None:
+        if piece and self._begun_at is None:
+            self._begun_at = time.monotonic()
         # a carriage return starts the line again: only what is after the last one is seen
         rewritten = piece.rstrip("\r").rpartition("\r")
         if rewritten[1]:
@@ -83,14 +86,17 @@ class LogFile:
         end = " … (the rest of this line was left out)\n" if self._cut else "\n"
         line = plain(self._line) + end
         again = self._line and self._line == self._shown and not self._cut
-        self._line, self._cut, self._shown = "", False, ""
+        self._line, self._cut, self._shown, self._begun_at = "", False, "", None
         return "" if again else line
 
     def _partial(self) -> list[str]:
-        """A line without an end, such as a progress bar: shown now and then."""
-        if not self._line.strip() or time.monotonic() - self._shown_at < _PARTIAL_EVERY:
+        """A line that has had no end for a while, such as a progress bar: shown now and then.
+
+        Not at once: an unbuffered ``print(a, b)`` comes in four pieces.
+        """
+        if not self._line.strip() or self._line == self._shown:
             return []
-        if self._line == self._shown:
+        if time.monotonic() - max(self._shown_at, self._begun_at or 0.0) < _PARTIAL_EVERY:
             return []
         self._shown, self._shown_at = self._line, time.monotonic()
         return [plain(self._line) + "\n"]
