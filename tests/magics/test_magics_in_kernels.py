@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -17,7 +17,7 @@ import pytest
 from jupyter_mlinfn.magics import shim_folder
 
 if TYPE_CHECKING:
-    from tests.magics.conftest import Kernel
+    from tests.magics.conftest import Kernel, Ran
 
     Start = Callable[..., Kernel]
 
@@ -33,6 +33,11 @@ print(json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "environ": dict(os.e
 print("for people ü", file=sys.stderr)
 sys.exit(3 if "fail" in sys.argv else 0)
 """
+
+
+def call_of(ran: Ran) -> dict[str, Any]:
+    """What the stand-in was called with; its words for people stand before or after."""
+    return json.loads(next(line for line in ran.out.splitlines() if line.startswith("{")))
 
 
 @pytest.fixture
@@ -78,7 +83,7 @@ def test_the_call_is_clean_of_what_belongs_to_the_kernels_python(
     assert not kernel.run("%mlinfn env list --json").error
 
     kernel.run(stand_in)
-    environ = json.loads(kernel.run("%mlinfn gpus").out)["environ"]
+    environ = call_of(kernel.run("%mlinfn gpus"))["environ"]
     assert not {"PYTHONPATH", "LD_LIBRARY_PATH", "CONDA_PREFIX", "VIRTUAL_ENV"} & set(environ)
     assert environ["HOME"] == os.environ["HOME"]
 
@@ -88,14 +93,16 @@ def test_words_streams_folder_and_kernel_reach_the_program(
 ) -> None:
     plain_kernel.run(stand_in + "\nrate = 0.5")
     ran = plain_kernel.run("%mlinfn submit -p 'a b=c d' -p rate=$rate -- --odd")
-    call = json.loads(ran.out)
+    call = call_of(ran)
     assert call["argv"] == [
         "submit", "--from-kernel", "the-kernel", "-p", "a b=c d", "-p", "rate=0.5", "--", "--odd",
     ]  # fmt: skip
     assert call["cwd"] == str(tmp_path / "notebooks")
     assert call["stdin"] == ""
-    assert ran.err == "for people ü\n"
-    assert json.loads(plain_kernel.run("%mlinfn jobs").out)["argv"] == ["jobs"]
+    assert "for people ü" in ran.out.splitlines()
+    assert not ran.err  # painted red by notebooks
+    assert plain_kernel.run("%mlinfn submit --json").err == "for people ü\n"
+    assert call_of(plain_kernel.run("%mlinfn jobs"))["argv"] == ["jobs"]
 
 
 def test_the_kernel_id_is_the_servers(start_kernel: Start, plain_python: Path) -> None:
@@ -140,7 +147,7 @@ def test_inside_a_job_nothing_is_submitted(
         ran = kernel.run(code)
         assert not ran.error
         assert ran.out.startswith("mlinfn submit: skipped inside a job.")
-    nested = json.loads(kernel.run("%mlinfn submit --nested").out)["argv"]
+    nested = call_of(kernel.run("%mlinfn submit --nested"))["argv"]
     assert nested == ["submit", "--from-kernel", "the-kernel", "--nested"]
 
 
@@ -218,7 +225,7 @@ def test_a_kernel_that_is_not_ipythons_starts_as_it_would_without_us(
 def test_a_cell_alone_is_submitted_by_its_source(plain_kernel: Kernel, stand_in: str) -> None:
     plain_kernel.run(stand_in)
     ran = plain_kernel.run("%%mlinfn submit -p a=1 --gpus 1\nprint(a, 'ü')")
-    call = json.loads(ran.out)
+    call = call_of(ran)
     assert call["argv"] == [
         "submit", "--from-kernel", "the-kernel", "-p", "a=1", "--gpus", "1", "--cell", "-",
     ]  # fmt: skip
@@ -250,7 +257,7 @@ def test_variables_taken_along_are_there_in_the_job(
 ) -> None:
     plain_kernel.run(stand_in + "\nimport math\nrows = [1, 2]")
     ran = plain_kernel.run("%%mlinfn submit --with math,rows\nprint(math.floor(2.5), rows)")
-    call = json.loads(ran.out)
+    call = call_of(ran)
     kept = Path(call["argv"][-1])
     assert kept.parent == tmp_path / "notebooks" / ".mlinfn"
     plain_kernel.run("%reset -f")

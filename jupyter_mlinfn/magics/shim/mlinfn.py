@@ -277,17 +277,21 @@ def _stream(argv: list[str], text: str | None) -> int:
         )
     with process:
         try:
-            _copy(process)
+            _copy(process, sys.stderr if "--json" in argv else sys.stdout)
             return process.wait()
         except BaseException:
             _end(process)
             raise
 
 
-def _copy(process: Any) -> None:
-    """Both streams into the cell as they come, until both are closed."""
+def _copy(process: Any, words: Any) -> None:
+    """Both streams into the cell as they come, until both are closed.
+
+    What the program says to people goes to ``words``: notebooks paint standard error red, and
+    "Submitted" is no error. A failure ends the cell with :class:`MlinfnFailed` anyway.
+    """
     with selectors.DefaultSelector() as selector:
-        for stream, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
+        for stream, target in ((process.stdout, sys.stdout), (process.stderr, words)):
             decoder = codecs.getincrementaldecoder("utf-8")("replace")
             selector.register(stream, selectors.EVENT_READ, (decoder, target))
         while selector.get_map():
