@@ -23,6 +23,7 @@ from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.errors import MlinfnError
 from jupyter_mlinfn.model.jobs import JobRecord, Reason
 from jupyter_mlinfn.process import locks
+from jupyter_mlinfn.process.detach import collect
 from jupyter_mlinfn.process.identity import this_machine
 
 LINGER = 5.0
@@ -44,6 +45,7 @@ def run(context: BackendContext, *, linger: float = LINGER) -> None:
         if lock is None:
             return
         _rotate(context.state_dir / "dispatcher.log")
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
         pipe = listen(context.state_dir)
         dispatcher = Dispatcher(context, pipe)
         signal.signal(signal.SIGTERM, dispatcher.end)
@@ -87,6 +89,7 @@ class Dispatcher:
 
     def look(self) -> bool:
         """One look at everything; whether anything waits or runs."""
+        collect()
         active = self.context.store.active(starting.BACKEND)
         self._tend(active)
         counts = self.context.store.counts()

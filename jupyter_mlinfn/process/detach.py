@@ -42,17 +42,14 @@ def start_detached(
 ) -> int:
     """Start ``argv`` in its own session, without our streams; returns its PID.
 
-    Output goes to the end of ``log``, else nowhere. The program is not waited for: one that ended
-    is collected at the next start. Raises OSError when it cannot be started.
+    Output goes to the end of ``log``, else nowhere. The program is not waited for (see
+    :func:`collect`). Raises OSError when it cannot be started.
     """
-    command = list(argv)
-    if nice:
-        command = ["nice", "-n", str(nice), *command]
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     output = os.open(log, flags, 0o600) if log else os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     try:
         process = subprocess.Popen(
-            command,
+            list(argv),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -63,7 +60,15 @@ def start_detached(
         )
     finally:
         os.close(output)
+    if nice:
+        os.setpriority(os.PRIO_PROCESS, process.pid, nice)
+    collect()
     with _children_lock:
-        _children[:] = [child for child in _children if child.poll() is None]
         _children.append(process)
     return process.pid
+
+
+def collect() -> None:
+    """Collect those started here that have ended, so that they do not stay as zombies."""
+    with _children_lock:
+        _children[:] = [child for child in _children if child.poll() is None]

@@ -28,6 +28,7 @@ from jupyter_mlinfn.model.jobs import (
     Resources,
 )
 from jupyter_mlinfn.model.quantities import MAX_DURATION, show_memory
+from jupyter_mlinfn.process.detach import collect
 from jupyter_mlinfn.process.identity import this_machine
 
 _log = logging.getLogger(__name__)
@@ -128,6 +129,8 @@ class LocalBackend:
 
     def cancel(self, record: JobRecord) -> None:
         """Leave the word in the job's folder, and see to it that somebody reads it."""
+        if not self._context.folders.job(record.id).is_dir():
+            return  # the next look finds that the folder is gone, and says so
         self._context.folders.request_cancel(record.id)
         if record.state in WAITING:
             if self._context.store.cancel_if_waiting(record.id, _CANCELLED):
@@ -141,6 +144,7 @@ class LocalBackend:
 
     def heal(self) -> None:
         """Start the dispatcher when jobs wait or run and none lives."""
+        collect()
         if starting.inside_a_job() or starting.dispatcher_lives(self._context):
             return
         if self._context.store.unfinished(self.name):

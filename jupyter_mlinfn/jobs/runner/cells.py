@@ -112,6 +112,7 @@ class NotebookRun:
             # having connections refused and tried again
             await self._until(sockets.exists)
         self.client.start_channels(stdin=False, hb=False)
+        self.client.allow_stdin = False  # nobody could answer input()
         # one cell that prints a gigabyte in one piece must not take all of our memory
         self.client.iopub_channel.socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_MESSAGE)
         self.client.is_alive = self.alive

@@ -34,6 +34,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 _OWN_PYTHON = {"python", "python3", f"python3.{sys.version_info[1]}"}
 _MAX_VARIABLE = 100_000
 _OOM_SCORE = "500"
+_NICE = 5
 
 
 class StartedKernel:
@@ -85,6 +86,8 @@ def start_program(
         ) from error
     finally:
         os.close(writer)
+    # the person's interactive work goes before jobs wherever both want the same CPU
+    os.setpriority(os.PRIO_PROCESS, process.pid, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     with suppress(OSError):  # when memory ends, the job's code goes first and we can still say so
         Path(f"/proc/{process.pid}/oom_score_adj").write_text(_OOM_SCORE)
     threading.Thread(target=log.drain, args=(reader,), daemon=True).start()

@@ -74,6 +74,12 @@ def test_an_error_names_the_cell_and_keeps_the_output(tmp_path: Path) -> None:
     assert "no such thing" in folder.log.read_text()
 
 
+def test_nobody_answers_input(tmp_path: Path) -> None:
+    end = run_to_end(make_attempt(tmp_path, "input('your name?')"))
+    assert end["reason"]["code"] == "notebook-error"
+    assert "StdinNotImplementedError" in end["reason"]["text"]
+
+
 def test_a_dead_kernel_is_noticed(tmp_path: Path) -> None:
     folder = make_attempt(tmp_path, "print('kept')", "import os; os.kill(os.getpid(), 9)")
     end = run_to_end(folder)
