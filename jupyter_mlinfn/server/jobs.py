@@ -28,13 +28,15 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.server.handler import Call
     from jupyter_mlinfn.server.paths import Root
 
+PATIENCE = 0.5
+"""Seconds an answer waits for what the back-ends say; later news come by the live socket."""
 MAX_NOTEBOOK = 64 * 2**20
 """Bytes of a notebook the page is given; larger ones are opened as files."""
 
 
 def list_jobs(call: Call) -> JobPage:
     """``GET jobs``."""
-    call.room.refresh()
+    call.room.refresh(PATIENCE)
     query = call.query
     page = call.workbench.store.page(
         states=query.state, search=query.search, limit=query.limit, cursor=query.cursor
@@ -65,7 +67,7 @@ def form(call: Call) -> SubmitForm:
 
 def details(call: Call) -> JobDetails:
     """``GET jobs/{id}``."""
-    call.room.refresh()
+    call.room.refresh(PATIENCE)
     return shown_details(call.workbench.actions.details(_id(call)), call.root)
 
 

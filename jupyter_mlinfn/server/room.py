@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from importlib import import_module
 from threading import Lock
 from time import monotonic
@@ -48,8 +48,10 @@ class Room:
         self.runtime_file = RuntimeFile(server)
         self.runtime_lock = Lock()
         self._lock = Lock()
-        self._refresh_lock = Lock()
-        self._refreshed = float("-inf")
+        self._looking_lock = Lock()
+        self._looking: Future[int] | None = None
+        self._looked = float("-inf")
+        self._looker = ThreadPoolExecutor(1, thread_name_prefix="mlinfn-reconciler")
         self._threads: ThreadPoolExecutor | None = None
         self._workbench: Workbench | None = None
         self._broadcast: Broadcast | None = None
@@ -120,19 +122,24 @@ class Room:
         for name in FIRST_IMPORTS:
             import_module(f"jupyter_mlinfn.{name}")
 
-    def refresh(self) -> None:
-        """Let the reconciler look, at most once a second; whoever comes meanwhile does not wait.
+    def refresh(self, patience: float = 0.0) -> None:
+        """Let the reconciler look, at most once a second; call it in a thread.
 
-        The first call after a start of the server heals what ended or stopped without us.
+        Waits ``patience`` seconds for what it finds: a batch system that is slow to answer must
+        not make the list of jobs slow. The first look after a start of the server heals what
+        ended or stopped without us. Raises what the store raises.
         """
-        if monotonic() - self._refreshed < REFRESH_SECONDS:
-            return
-        if self._refresh_lock.acquire(blocking=False):
-            try:
-                self.workbench.reconciler.run_once()
-                self._refreshed = monotonic()
-            finally:
-                self._refresh_lock.release()
+        with self._looking_lock:
+            if self._looking is None or self._may_look_again(self._looking):
+                self._looked = monotonic()
+                self._looking = self._looker.submit(self.workbench.reconciler.run_once)
+            looking = self._looking
+        wait([looking], patience)
+        if looking.done():
+            looking.result()
+
+    def _may_look_again(self, last: Future[int]) -> bool:
+        return last.done() and monotonic() - self._looked >= REFRESH_SECONDS
 
     def make_sampler(self) -> SamplerProcess:
         """The one sampler, which keeps its history from one watcher to the next."""
@@ -163,3 +170,4 @@ class Room:
             await self.run(self._workbench.catalogue.stop_measuring)
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
+        self._looker.shutdown(wait=False, cancel_futures=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from jupyter_mlinfn.model.errors import Unavailable
 from jupyter_mlinfn.server import jobs as job_routes
 from tests.server.serving import Server, problem_of
 
@@ -244,3 +246,37 @@ async def test_ids_that_are_none(server: Server, job: str) -> None:
 async def test_a_guessed_id(server: Server) -> None:
     for verb, path in (("GET", ""), ("GET", "/log"), ("GET", "/notebook"), ("POST", "/kernel")):
         assert problem_of(await server.ask(verb, f"jobs/abcdefghij{path}"))["status"] == 404
+
+
+async def test_a_slow_batch_system_does_not_make_the_list_slow(
+    server: Server, make_notebook: MakeNotebook, room: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = await room.run(lambda: room.workbench)
+    answering = threading.Event()
+    looks = []
+
+    def run_once() -> int:
+        looks.append(time.monotonic())
+        answering.wait(60)
+        return 0
+
+    reconciler = await room.run(lambda: bench.reconciler)
+    monkeypatch.setattr(reconciler, "run_once", run_once)
+    monkeypatch.setattr(job_routes, "PATIENCE", 0.05)
+    replies = await asyncio.gather(*(server.ask("GET", "jobs") for _ in range(12)))
+    assert {reply.status for reply in replies} == {200}
+    assert len(looks) == 1
+    answering.set()
+
+
+async def test_a_store_that_is_silent_is_said(
+    server: Server, room: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent() -> int:
+        raise Unavailable("The index of jobs is locked.", code="store-locked")
+
+    reconciler = await room.run(lambda: room.workbench.reconciler)
+    monkeypatch.setattr(reconciler, "run_once", silent)
+    reply = await server.ask("GET", "jobs")
+    assert reply.status == 503
+    assert problem_of(reply)["code"] == "store-locked"
