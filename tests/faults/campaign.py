@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,17 +97,19 @@ class Campaign:
         for index in range(plan.jobs):
             plan.names.append(f"r{plan.number}-{index}")
         sources = [self._source(plan, name) for name in plan.names]
-        elsewhere = plan.victim in ("submitter", "everything")
+        server = self.scene.serve() if plan.victim == "server" else None
         started = time.monotonic()
-        programs = []
+        submits: list[Callable[[], object]] = []
         for name, source in zip(plan.names, sources, strict=True):
-            if elsewhere:
-                programs.append(self.scene.submit_elsewhere(source, name))
+            if server is not None:
+                submits.append(server.submit(source, name).join)
+            elif plan.victim in ("submitter", "everything"):
+                submits.append(self.scene.submit_elsewhere(source, name).wait)
             else:
                 self.scene.bench.submission.submit(self.scene.request(source), name)
         self._kill(plan, started)
-        for program in programs:
-            program.wait()
+        for wait in submits:
+            wait()
         time.sleep(plan.pause)
         # who submitted and heard nothing submits again; the same key is the same job
         for name, source in zip(plan.names, sources, strict=True):
@@ -161,7 +163,10 @@ class Campaign:
         """Look as a server does; what is said must be true ten seconds after the first look."""
         began = time.monotonic()
         while True:
-            self.scene.contact()
+            if plan.victim == "server":
+                self.scene.serve().states()
+            else:
+                self.scene.contact()
             records = [self._record(name) for name in plan.names]
             if all(record.state in ENDED for record in records):
                 return

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.campaign import Campaign
 from tests.faults.scene import VICTIMS
 
-ROUNDS = int(os.environ.get("MLINFN_FAULT_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("MLINFN_FAULT_ROUNDS", "4"))
 
 
 @pytest.mark.fault
