@@ -37,7 +37,7 @@ def fill(store: JobStore) -> None:
     """Ended jobs of the last months, in one transaction."""
     now = datetime.now(UTC)
     states = ("succeeded", "succeeded", "succeeded", "failed", "cancelled")
-    with store._write() as connection:
+    with store.index.write() as connection:
         for number in range(STORED):
             parameters = {"epochs": number, "rate": number / 1000, "name": f"run {number}"}
             when = now - timedelta(minutes=10 * (STORED - number))

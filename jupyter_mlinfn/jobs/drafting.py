@@ -141,6 +141,7 @@ class Drafting:
             prepared.notes.append(f"The notebook names no kernel; the job uses {name}.")
         try:
             prepared.environment = self._environments.resolve(name)
+            _note_language(prepared)
         except PartMissing as error:
             known = [ref.name for ref in self._environments.choices()]
             near = typing_rules.near_miss(name, known)
@@ -191,6 +192,13 @@ def _language(prepared: Prepared) -> str:
     if prepared.environment is not None:
         return prepared.environment.kernel.language.lower()
     return (prepared.source.language if prepared.source else None) or "python"
+
+
+def _note_language(prepared: Prepared) -> None:
+    told = prepared.source.language if prepared.source else None
+    runs = _language(prepared)
+    if told and told != runs:
+        prepared.notes.append(f"The notebook is written in {told}; this environment runs {runs}.")
 
 
 def _check_folder(folder: Path) -> None:

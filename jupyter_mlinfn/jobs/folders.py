@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from jupyter_mlinfn.model.environments import EnvironmentRef, Package
 from jupyter_mlinfn.model.errors import NotFound, Unavailable
 from jupyter_mlinfn.model.jobs import JOB_ID, JobRequest, JobSpec
-from jupyter_mlinfn.process.durable import sync_folder, touch_durably, write_durably
+from jupyter_mlinfn.process.durable import sync_folder, touch_durably
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -156,27 +156,19 @@ class JobFolders:
         """Remove one of :meth:`garbage`."""
         shutil.rmtree(folder, ignore_errors=True)
 
-    def garbage(self, older_than: float) -> Iterator[Path]:
-        """Left-overs of submits that never were committed, older than so many seconds."""
+    def garbage(self, older_than: float, strangers: Iterable[str]) -> Iterator[Path]:
+        """Left-overs of submits that never were committed, older than so many seconds:
+        in staging, and those of the job folders ``strangers``, which have no row."""
         limit = time.time() - older_than
-        for folder in self._uncommitted():
+        left = [self.jobs / job for job in strangers if not self.committed(job)]
+        if self.staging.is_dir():
+            left += self.staging.iterdir()
+        for folder in left:
             try:
                 if folder.stat().st_mtime < limit:
                     yield folder
             except FileNotFoundError:
                 continue
-
-    def _uncommitted(self) -> Iterator[Path]:
-        if self.staging.is_dir():
-            yield from self.staging.iterdir()
-        for job in self.all():
-            if not self.committed(job):
-                yield self.jobs / job
-
-
-def write_model(path: Path, value: BaseModel) -> None:
-    """Write a model as JSON, durably."""
-    write_durably(path, value.model_dump_json(indent=1))
 
 
 def _read(path: Path, kind: type[Model], job: str) -> Model:

@@ -103,8 +103,14 @@ class _Search:
 
     def _files_of(self, package: Path, *, regular: bool) -> Iterator[Path]:
         """A package's files; of a folder without ``__init__.py`` (maybe data) Python only."""
+        looked_at = 0
         for where, folders, names in os.walk(package):
             folders[:] = sorted(d for d in folders if d not in _SKIPPED and not d.startswith("."))
+            looked_at += len(names) + len(folders)
+            if looked_at > MOST_FILES and not regular:
+                # a folder of data that has the name of an installed package
+                self._note(package, "holds many files, so it is taken for data, not for code")
+                return
             for name in sorted(names):
                 path = Path(where, name)
                 if path.suffix == ".py" or (regular and self._small(path)):

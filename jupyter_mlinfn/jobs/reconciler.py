@@ -51,7 +51,7 @@ class Reconciler:
 
     def rebuild(self) -> int:
         """Take jobs into the index that are in the folders only; how many."""
-        return self._store.adopt(self._folders)
+        return self._store.adopt(self._folders, self._strangers())
 
     def _look(self, name: str, backend: Backend) -> int:
         if time.monotonic() < self._not_before.get(name, 0.0):
@@ -107,23 +107,30 @@ class Reconciler:
         except MlinfnError as error:
             _log.info("Job %s waits for its back-end: %s", record.id, error)
 
+    def _strangers(self) -> set[str]:
+        """The ids of job folders that have no row."""
+        present = self._folders.all()
+        return set(present) - self._store.known(present)
+
     def _tidy_now_and_then(self) -> None:
         now = time.monotonic()
         if self._tidied is not None and now - self._tidied < _TIDY_EVERY:
             return
         self._tidied = now
         self.rebuild()
-        self._sweep()
+        for folder in self._folders.garbage(GARBAGE_SECONDS, self._strangers()):
+            self._folders.discard(folder)
+        for name in self._backends:
+            for record in self._store.waiting(name):
+                # killed between the row's commit and the folder's marker
+                if not self._folders.committed(record.id):
+                    self._mark(record.id)
 
-    def _sweep(self) -> None:
-        """Remove left-overs of submits that were killed before their commit."""
-        old = list(self._folders.garbage(GARBAGE_SECONDS))
-        known = self._store.known(path.name for path in old) if old else set()
-        for path in old:
-            if path.name in known:
-                self._folders.mark_committed(path.name)
-            else:
-                self._folders.discard(path)
+    def _mark(self, job: str) -> None:
+        try:
+            self._folders.mark_committed(job)
+        except FileNotFoundError:
+            _log.warning("The folder of job %s is gone", job)
 
 
 def _is_old(record: JobRecord) -> bool:

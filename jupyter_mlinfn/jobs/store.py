@@ -8,8 +8,7 @@ several processes may use one index at the same time. All methods raise
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +16,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from jupyter_mlinfn.database.engine import Damaged, Database
 from jupyter_mlinfn.jobs import claims as slots
 from jupyter_mlinfn.jobs import observing, pages
 from jupyter_mlinfn.jobs.backends.protocol import Capacity, Claim, Observation
 from jupyter_mlinfn.jobs.folders import JobFolders
-from jupyter_mlinfn.jobs.rebuild import add_missing, index_once, read_stories
+from jupyter_mlinfn.jobs.index import JobIndex
 from jupyter_mlinfn.jobs.rows import (
     attempt_of,
     change,
@@ -32,7 +30,7 @@ from jupyter_mlinfn.jobs.rows import (
     record_of,
     select_jobs,
 )
-from jupyter_mlinfn.jobs.tables import SCHEMA, attempts, deleted, jobs
+from jupyter_mlinfn.jobs.tables import attempts, deleted, jobs
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound
 from jupyter_mlinfn.model.jobs import (
@@ -64,9 +62,8 @@ class JobStore:
     def __init__(
         self, database: Path, folders: JobFolders | None = None, *, patience: float = 5.0
     ) -> None:
-        self.database = Database(database, SCHEMA, patience=patience)
-        self._folders = folders
-        self._indexed = 0
+        self.index = JobIndex(database, folders, patience)
+        self.database = self.index.database
 
     def close(self) -> None:
         """Close the connections; the next call opens them again."""
@@ -78,7 +75,7 @@ class JobStore:
         The same ``key`` or the same token again gives the job that is there already.
         Raises :class:`Conflict` (``id-taken``) when another job has this id.
         """
-        with self._write() as connection:
+        with self.index.write() as connection:
             present = _same(connection, spec.token, key)
             if present is None:
                 values = columns_of(spec, request)
@@ -92,7 +89,7 @@ class JobStore:
 
     def by_key(self, key: str) -> JobRecord | None:
         """The job submitted with this idempotency key."""
-        with self._read() as connection:
+        with self.index.read() as connection:
             row = connection.execute(select_jobs().where(jobs.c.key == key)).one_or_none()
             return None if row is None else record_of(row)
 
@@ -105,7 +102,7 @@ class JobStore:
             raise _no_job()
         # ids are lower-case letters and digits, so "{" sorts after all of them
         query = select_jobs().where(jobs.c.id >= job, jobs.c.id < job + "{").limit(4)
-        with self._read() as connection:
+        with self.index.read() as connection:
             rows = connection.execute(query).all()
         if not rows:
             raise _no_job()
@@ -126,22 +123,22 @@ class JobStore:
         cursor: str | None = None,
     ) -> JobPage:
         """One page of jobs, newest first; see :func:`pages.page_of`."""
-        with self._read() as connection:
+        with self.index.read() as connection:
             return pages.page_of(connection, states, search, limit, cursor)
 
     def counts(self) -> JobCounts:
         """The numbers above the list."""
-        with self._read() as connection:
+        with self.index.read() as connection:
             return pages.count(connection)
 
     def revision(self) -> int:
         """The number of the newest change; cheap, and the same in all processes."""
-        with self._read() as connection:
+        with self.index.read() as connection:
             return pages.revision_now(connection)
 
     def changed_since(self, revision: int) -> tuple[int, list[JobRecord], list[str]]:
         """The revision now, jobs changed and ids deleted since; see :func:`pages.changed_after`."""
-        with self._read() as connection:
+        with self.index.read() as connection:
             return pages.changed_after(connection, revision)
 
     def unfinished(self, backend: str) -> list[JobRecord]:
@@ -164,7 +161,7 @@ class JobStore:
     def attempts(self, job: str) -> tuple[Attempt, ...]:
         """All starts of a job, first one first."""
         query = select(attempts).where(attempts.c.job == job).order_by(attempts.c.number)
-        with self._read() as connection:
+        with self.index.read() as connection:
             return tuple(attempt_of(row) for row in connection.execute(query))
 
     def observe(self, job: str, seen: Observation) -> JobRecord:
@@ -177,31 +174,31 @@ class JobStore:
 
         Nothing is written, and no lock taken, when they say nothing new.
         """
-        with self._read() as connection:
+        with self.index.read() as connection:
             rows = observing.rows_of(connection, list(seen))
         news = [row.id for row in rows if observing.changes(row, seen[row.id])]
         if not news:
             return 0
-        with self._write() as connection:
+        with self.index.write() as connection:
             return sum(observing.apply(connection, job, seen[job]) for job in news)
 
     def set_reason(self, job: str, reason: Reason | None) -> None:
         """Say why a job that has not ended is in its state."""
-        with self._write() as connection:
+        with self.index.write() as connection:
             row = _row(connection, job)
             if row.state not in ENDED and row.reason != document(reason):
                 change(connection, job, reason=document(reason))
 
     def accepted(self, job: str, backend_id: str) -> JobRecord:
         """Record the id the back-end gave."""
-        with self._write() as connection:
+        with self.index.write() as connection:
             if _row(connection, job).backend_id != backend_id:
                 change(connection, job, backend_id=backend_id)
             return record_of(_row(connection, job))
 
     def mark_cancelling(self, job: str) -> JobRecord:
         """Note that a job which has not ended shall end; it takes no slot any more."""
-        with self._write() as connection:
+        with self.index.write() as connection:
             row = _row(connection, job)
             if row.state not in ENDED and not row.cancelling:
                 change(connection, job, cancelling=True)
@@ -209,7 +206,7 @@ class JobStore:
 
     def cancel_if_waiting(self, job: str, reason: Reason) -> bool:
         """Cancel a job that waits, at once; false when it does not wait (it may have started)."""
-        with self._write() as connection:
+        with self.index.write() as connection:
             row = _row(connection, job)
             if row.state not in WAITING:
                 return False
@@ -239,12 +236,12 @@ class JobStore:
         One transaction that holds the write lock from its start: claimers in any number of
         processes never give away more than ``capacity``, nor one accelerator twice.
         """
-        with self._write() as connection:
+        with self.index.write() as connection:
             return slots.claim_next(connection, backend, machine, capacity, free)
 
     def claims(self, machine: str) -> list[Claim]:
         """The slots held on ``machine``, in queue order."""
-        with self._read() as connection:
+        with self.index.read() as connection:
             return slots.held_on(connection, machine)
 
     def requeue(
@@ -255,7 +252,7 @@ class JobStore:
         ``state`` is ``queued``, or ``evicted`` when user code had run. False when the job has
         ended or is at another attempt already.
         """
-        with self._write() as connection:
+        with self.index.write() as connection:
             row = _row(connection, job)
             if row.state not in ACTIVE or row.attempts != attempt:
                 return False
@@ -264,7 +261,7 @@ class JobStore:
 
     def delete(self, job: str) -> None:
         """Forget an ended job. Raises :class:`Conflict` while it has not ended."""
-        with self._write() as connection:
+        with self.index.write() as connection:
             row = _row(connection, job)
             if row.state not in ENDED:
                 raise Conflict(
@@ -287,32 +284,25 @@ class JobStore:
         found = self._newest(select(jobs.c.usage).where(*done))
         return None if found is None else Usage.model_validate(found)
 
-    def adopt(self, folders: JobFolders) -> int:
-        """Take in the jobs whose folders have no row (a lost index, another machine's submit)."""
-        present = folders.all()
-        missing = set(present) - self.known(present)
-        stories = read_stories(folders, missing)
-        if not stories:
-            return 0
-        with self._write() as connection:
-            return add_missing(connection, stories)
+    def adopt(self, folders: JobFolders, ids: Iterable[str]) -> int:
+        """Take in those of ``ids`` that are submitted and have no row (a lost index, another
+        machine's submit) and were not just deleted; how many."""
+        return self.index.adopt(folders, ids)
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of ``ids`` that are in the index."""
-        with self._read() as connection:
-            present = set(connection.execute(select(jobs.c.id)).scalars())
-        return present & set(ids)
+        return self.index.known(ids)
 
     def _newest(self, query: Select[Any]) -> Any:
-        with self._read() as connection:
+        with self.index.read() as connection:
             return connection.execute(query.order_by(jobs.c.number.desc()).limit(1)).scalar()
 
     def _records(self, query: Select[Any]) -> list[JobRecord]:
-        with self._read() as connection:
+        with self.index.read() as connection:
             return [record_of(row) for row in connection.execute(query)]
 
     def _exactly(self, job: str) -> JobRecord:
-        with self._read() as connection:
+        with self.index.read() as connection:
             return record_of(_row(connection, job))
 
     def _note_deleted(self, connection: Connection, job: str) -> None:
@@ -322,33 +312,6 @@ class JobStore:
         )
         old = deleted.c.revision <= revision - _REMEMBERED_DELETIONS
         connection.execute(delete(deleted).where(old))
-
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        self._index()
-        with self.database.write() as connection:
-            yield connection
-
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        self._index()
-        with self.database.read() as connection:
-            yield connection
-
-    def _index(self) -> None:
-        """Have the index complete before it is used: new and damaged ones are rebuilt."""
-        if self._folders is None:
-            return
-        try:
-            generation = self.database.open()
-            if generation == self._indexed:
-                return
-            index_once(self.database, self._folders)
-        except Damaged:
-            self.database.set_aside()
-            generation = self.database.open()
-            index_once(self.database, self._folders)
-        self._indexed = generation
 
 
 def _of(backend: str, states: Iterable[JobState]) -> Select[Any]:

@@ -136,7 +136,8 @@ class Submission:
             return present
         before = self._folders.read_spec(job)
         request = self._folders.read_request(job)
-        given = changes.model_dump(exclude_none=True, include={"environment", "parameters"})
+        plain = {"environment", "parameters", "try_first"}
+        given = changes.model_dump(exclude_none=True, include=plain)
         if changes.parameters is not None:
             given["raw_parameters"] = {}
         if changes.resources is not None:

@@ -323,11 +323,15 @@ class SubmitForm(Frozen):
 
 
 class RerunRequest(Frozen):
-    """Changes to the recorded request; fields left out stay as they were."""
+    """Changes to the recorded request; fields left out stay as they were.
 
-    parameters: dict[ParameterName, JsonValue] | None = None
-    environment: str | None = None
+    ``try_first`` ``false`` runs in full what was tried for five minutes.
+    """
+
+    parameters: dict[ParameterName, JsonValue] | None = Field(default=None, max_length=MAX_NAMED)
+    environment: str | None = Field(default=None, max_length=200)
     resources: Resources | None = None
+    try_first: bool | None = None
 
 
 class CleanupRequest(Frozen):

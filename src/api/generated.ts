@@ -286,9 +286,11 @@ export interface components {
          * Accelerator
          * @description One schedulable device. A GPU cut into MIG instances is listed too, with ``cut`` true.
          *
-         *     ``parent`` is the UUID of the GPU an instance is cut from. ``state`` ``lost`` means the
-         *     driver says that it fell off the bus; ``silent`` that it did not answer in time, its values
-         *     are the last known ones, taken at ``taken_at``.
+         *     ``parent`` is the UUID of the GPU an instance is cut from. ``index`` counts the GPUs, or the
+         *     slots of the parent. ``state`` ``lost`` means the
+         *     driver says that it fell off the bus; ``silent`` that it did not answer in time: its values
+         *     are the last known ones, taken at ``taken_at``, which is ``None`` for values as old as the
+         *     snapshot.
          */
         Accelerator: {
             /**
@@ -779,7 +781,8 @@ export interface components {
          * GpuHistory
          * @description History of one accelerator, oldest first; ``None`` where a value was not available.
          *
-         *     ``times`` are seconds since the epoch; all lists have the same length.
+         *     ``interval`` is the usual distance of two points in seconds; a gap in ``times`` means that
+         *     nobody looked. ``times`` are seconds since the epoch; all lists have the same length.
          */
         GpuHistory: {
             /** Interval */
@@ -878,7 +881,7 @@ export interface components {
          * @description Who holds memory on an accelerator.
          *
          *     ``kind`` ``outside`` is a process of another PID namespace or of another person. ``pid`` is
-         *     the number NVML gave; it may be a host PID. ``title`` is for people: a notebook's path,
+         *     the number NVML gave; it may be a host PID. ``title`` is for people: a notebook's file name,
          *     a job's name, a program's name.
          */
         Holder: {
@@ -1584,6 +1587,8 @@ export interface components {
         /**
          * RerunRequest
          * @description Changes to the recorded request; fields left out stay as they were.
+         *
+         *     ``try_first`` ``false`` runs in full what was tried for five minutes.
          */
         RerunRequest: {
             /**
@@ -1600,6 +1605,11 @@ export interface components {
             } | null;
             /** @default null */
             resources: components["schemas"]["Resources"] | null;
+            /**
+             * Try First
+             * @default null
+             */
+            try_first: boolean | null;
         };
         /**
          * Resources

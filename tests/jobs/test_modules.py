@@ -111,3 +111,14 @@ def test_large_data_of_a_package_stays_where_it_is(
     found = local_modules(["import pack"], tmp_path)
     assert [str(path) for path in found.files] == ["pack/__init__.py"]
     assert "11 B" in found.notes[0]
+
+
+def test_a_large_folder_of_data_is_not_gone_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modules, "MOST_FILES", 3)
+    for number in range(5):
+        write(tmp_path / "torch" / "deep", **{f"image{number}__dot__png": ""})
+    found = local_modules(["import torch"], tmp_path)
+    assert found.files == []
+    assert "taken for data" in found.notes[0]

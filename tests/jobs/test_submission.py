@@ -142,12 +142,20 @@ def test_a_notebook_without_kernel_takes_python3_and_says_so(
     assert codes(draft) == {"environment": "environment-missing"}
 
 
+def test_another_language_is_noted(submission: Submission, train: Path) -> None:
+    draft = submission.draft(ask(train, environment="ir"))
+    assert "The notebook is written in python; this environment runs r." in draft.notes
+    assert submission.draft(ask(train)).notes == ()
+
+
 def test_try_first_takes_five_minutes(submission: Submission, train: Path) -> None:
     record = submission.submit(ask(train, try_first=True))
     assert record.try_first
     assert record.resources.time == 300
     short = submission.submit(ask(train, try_first=True, resources=Resources(time=60)))
     assert short.resources.time == 60
+    full = submission.rerun(record.id, RerunRequest(try_first=False))
+    assert (full.try_first, full.resources.time) == (False, Resources().time)
 
 
 def test_the_bundle_holds_what_was_there_at_submit(
