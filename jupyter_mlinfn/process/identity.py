@@ -7,7 +7,6 @@ may get the same host name, the same namespace number and the same PIDs.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -38,7 +37,7 @@ def this_machine() -> MachineIdentity:
     """The machine, or the container, this process runs in."""
     root = Path("/").stat()
     return MachineIdentity(
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         pid_namespace=str(Path("/proc/self/ns/pid").readlink()),
         container=f"{root.st_dev:x}:{root.st_ino:x}:{start_time(1) or 0}",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, now
+from jupyter_mlinfn.jobs.waking import wake
 from jupyter_mlinfn.process.durable import write_durably
 
 
@@ -43,3 +45,6 @@ def begin(folder: AttemptFolder, cells_total: int = 0) -> None:
     """The point of no return, durably written before the first line of the person's code."""
     write_durably(folder.begun, json.dumps({"at": now()}))
     folder.event("begun", cells_total=cells_total)
+    slot = folder.read_slot()
+    if slot is not None and slot.state_dir:
+        wake(Path(slot.state_dir))  # so that the index says "running" at once

@@ -1,7 +1,8 @@
 """How an attempt ended and why, decided from what is known: no I/O, every case a test.
 
 The runner's word counts first; what the supervisor itself did, or saw the kernel do, explains
-why a runner or a program died.
+why a runner or a program died. Quantities are imported where a text needs them: they bring
+pydantic, and the end of a job that succeeded should not wait for that.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-
-from jupyter_mlinfn.model.quantities import show_duration, show_memory
 
 Stop = Literal["cancel", "time-limit", "memory", "session"]
 """Why the supervisor ended the job: asked to, out of time, over its memory, told to stop."""
@@ -108,12 +107,16 @@ def _reason(code: str, text: str) -> dict[str, str]:
 
 
 def _cancelled(facts: Facts) -> str:
+    from jupyter_mlinfn.model.quantities import show_duration
+
     if not facts.begun:
         return "You cancelled this job before any of your code ran."
     return f"You cancelled this job after {show_duration(facts.ran)}. {_KEPT}"
 
 
 def _out_of_time(facts: Facts) -> str:
+    from jupyter_mlinfn.model.quantities import show_duration
+
     return (
         f"The job was ended at its time limit of {show_duration(facts.asked_time)}. "
         f"Ask for more time when you run it again. {_KEPT}"
@@ -121,6 +124,8 @@ def _out_of_time(facts: Facts) -> str:
 
 
 def _out_of_memory(facts: Facts) -> str:
+    from jupyter_mlinfn.model.quantities import show_memory
+
     used = f" (at least {show_memory(facts.used_memory)} seen)" if facts.used_memory else ""
     return (
         f"The job used more memory than the {show_memory(facts.asked_memory)} it asked for{used} "
@@ -132,6 +137,8 @@ def _with_memory(told: dict[str, str], facts: Facts) -> dict[str, str]:
     """A notebook's error often only follows from a worker that the kernel killed: say so."""
     if not facts.memory_kills:
         return told
+    from jupyter_mlinfn.model.quantities import show_memory
+
     note = (
         f" One of its processes was killed at the memory limit of "
         f"{show_memory(facts.asked_memory)}; more memory may be what it needs."
