@@ -68,9 +68,9 @@ export class LiveSocket implements IDisposable {
     return this._statusChanged;
   }
 
-  /** A topic cannot be read for now, in the server's words. */
-  get trouble(): ISignal<this, string> {
-    return this._trouble;
+  /** Why a topic cannot be read for now, in the server's words; empty when it can. */
+  trouble(topic: Topic): string {
+    return this._troubles.get(topic) ?? '';
   }
 
   get isDisposed(): boolean {
@@ -161,7 +161,7 @@ export class LiveSocket implements IDisposable {
     } else if (message.type === 'paused') {
       this._pausedReason = message.reason;
     } else if (message.type === 'trouble') {
-      this._trouble.emit(message.text);
+      this._setTrouble(message.topic, message.text);
     } else {
       this._deliver(message);
     }
@@ -174,6 +174,7 @@ export class LiveSocket implements IDisposable {
       return;
     }
     this._sequence.set(frame.topic, frame.seq);
+    this._setTrouble(frame.topic, '');
     for (const listener of [...(this._listeners.get(frame.topic) ?? [])]) {
       listener(frame);
     }
@@ -251,6 +252,13 @@ export class LiveSocket implements IDisposable {
     socket?.close();
   }
 
+  private _setTrouble(topic: Topic | null, text: string): void {
+    if (topic && text !== this.trouble(topic)) {
+      this._troubles.set(topic, text);
+      this._statusChanged.emit(this._status);
+    }
+  }
+
   private _setStatus(status: LiveStatus): void {
     if (status !== this._status) {
       this._status = status;
@@ -301,7 +309,7 @@ export class LiveSocket implements IDisposable {
   private readonly _sent = new Set<Topic>();
   private readonly _sequence = new Map<Topic, number>();
   private readonly _statusChanged = new Signal<this, LiveStatus>(this);
-  private readonly _trouble = new Signal<this, string>(this);
+  private readonly _troubles = new Map<Topic, string>();
   private _attempts = 0;
   private _disposed = false;
   private _everOpen = false;

@@ -2,7 +2,7 @@ import { infoIcon, LabIcon, offlineBoltIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { ApiProblem, NoServerPart, ServerSilent } from '../api/client';
-import type { LiveSocket } from '../api/live';
+import type { LiveSocket, Topic } from '../api/live';
 
 /** Grey lines where the content will be, so that nothing jumps when it comes. */
 export function Skeleton(props: { lines?: number }): React.ReactElement {
@@ -94,28 +94,30 @@ function details(error: Error): string {
 /** One line that says so when what is shown may be old. */
 export function LiveLine(props: {
   live: LiveSocket;
+  topic: Topic;
 }): React.ReactElement | null {
-  const { live } = props;
-  const [status, setStatus] = React.useState(live.status);
+  const { live, topic } = props;
+  const [, setChanges] = React.useState(0);
   React.useEffect(() => {
-    const update = () => setStatus(live.status);
-    update();
+    const update = () => setChanges(number => number + 1);
     live.statusChanged.connect(update);
     return () => {
       live.statusChanged.disconnect(update);
     };
   }, [live]);
-  if (status === 'paused') {
+  const trouble = live.trouble(topic);
+  if (live.status === 'paused') {
     return (
       <button className="jp-Mlinfn-liveLine" onClick={() => live.resume()}>
         Paused: {live.pausedReason || 'nobody used this page.'} Click to resume.
       </button>
     );
   }
-  if (status === 'reconnecting') {
+  if (live.status === 'reconnecting' || trouble) {
     return (
       <p className="jp-Mlinfn-liveLine" role="status">
-        The connection broke; trying again. What you see may be old.
+        {trouble || 'The connection broke; trying again.'} What you see may be
+        old.
       </p>
     );
   }

@@ -45,7 +45,7 @@ export function Environments(props: IEnvironmentsProps): React.ReactElement {
           </div>
         )}
       </div>
-      <LiveLine live={model.live} />
+      <LiveLine live={model.live} topic="tasks" />
       <Content {...props} />
     </div>
   );

@@ -43,7 +43,7 @@ export function Gpus(props: IGpusProps): React.ReactElement {
         </div>
         {age && <p className="jp-Mlinfn-hint">{age}</p>}
       </div>
-      <LiveLine live={model.live} />
+      <LiveLine live={model.live} topic="gpus" />
       <Content {...props} />
     </div>
   );

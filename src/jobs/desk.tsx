@@ -280,7 +280,7 @@ export class Desk implements IJobActions {
   }
 
   private _openForm(options: ISubmitOptions): void {
-    // Disposed when the dialog closes, or with the tab it moved into.
+    // eslint-disable-next-line jupyter/require-disposable-ownership -- disposed when the dialog closes, or with the tab it moved into
     const model = new SubmitModel(this._options.server.client, options);
     void model.load();
     let moved = false;

@@ -42,7 +42,7 @@ export function Jobs(props: IJobsProps): React.ReactElement {
   return (
     <div className="jp-Mlinfn-jobs">
       <Header {...props} />
-      <LiveLine live={model.live} />
+      <LiveLine live={model.live} topic="jobs" />
       <List {...props} />
     </div>
   );

@@ -122,6 +122,8 @@ export function RowReason(props: {
   job: JobRecord;
   actions: IJobActions;
   tabIndex?: number;
+  /** False where the same buttons stand beside it. */
+  withButton?: boolean;
 }): React.ReactElement | null {
   const { job, actions } = props;
   if (!job.reason || job.state === 'succeeded') {
@@ -142,8 +144,8 @@ export function RowReason(props: {
   };
   return (
     <div className="jp-Mlinfn-reason">
-      <span>{job.reason.text}</span>
-      {help && (
+      <span title={job.reason.text}>{job.reason.text}</span>
+      {help && props.withButton !== false && (
         <button
           className="jp-Mlinfn-button"
           tabIndex={props.tabIndex}

@@ -313,7 +313,12 @@ function Outlook({ model }: { model: SubmitModel }): React.ReactElement {
   const { draft, problems, error, fields } = model;
   if (problems.length) {
     return (
-      <div className="jp-Mlinfn-outlook" data-ok="false" role="status">
+      <div
+        className="jp-Mlinfn-outlook"
+        data-ok="false"
+        role="status"
+        tabIndex={0}
+      >
         <ul>
           {problems.map(problem => (
             <li key={problem.text}>

@@ -209,9 +209,9 @@ export class SubmitModel extends VDomModel {
       return;
     }
     const asked = ++this._asked;
-    const { request, problems } = readFields(this._form, this._fields);
+    const { request } = readFields(this._form, this._fields);
     let draft: Draft | null = null;
-    if (!problems.length && this._sourceIsThere) {
+    if (this._sourceIsThere) {
       try {
         draft = await this._client.draft(request);
       } catch (error) {

@@ -18,6 +18,7 @@ import {
   isActive,
   parameterText,
   progressText,
+  remedy,
   share,
   valuesText
 } from './words';
@@ -43,7 +44,7 @@ export function Job(props: IJobProps): React.ReactElement {
           ‹ All jobs
         </button>
       )}
-      <LiveLine live={props.live} />
+      <LiveLine live={props.live} topic="jobs" />
       {model.gone && (
         <Notice title="This job was deleted">
           <p>Its results folder was kept unless you removed it too.</p>
@@ -95,7 +96,11 @@ function Head(props: {
           <code>{parameterText(job.parameters)}</code>
         </p>
       )}
-      <RowReason job={job} actions={actions} />
+      <RowReason
+        job={job}
+        actions={actions}
+        withButton={remedy(job)?.action !== 'kernel'}
+      />
       <div className="jp-Mlinfn-actions">
         {button('Open notebook', () => actions.openNotebook(job))}
         {job.output && button('Open output', () => actions.openOutput(job))}

@@ -150,8 +150,9 @@ export function remedy(job: JobRecord): IRemedy | null {
     }
     case 'notebook-error':
       return { label: 'Open a kernel here', action: 'kernel' };
-    case 'environment-missing':
     case 'environment-mismatch':
+      return { label: 'Rerun with it as it is now', action: 'rerun' };
+    case 'environment-missing':
     case 'asks-too-much':
       return { label: 'Edit and rerun…', action: 'edit' };
     case 'disk-full':

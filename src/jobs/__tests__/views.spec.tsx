@@ -17,7 +17,7 @@ const actions = new Proxy(
 ) as unknown as IJobActions;
 
 function draw(changes: object): string {
-  const live = { status: 'live', pausedReason: '' };
+  const live = { status: 'live', pausedReason: '', trouble: () => '' };
   Object.assign(live, { statusChanged: new Signal(live) });
   const model = {
     jobs: null,
@@ -82,6 +82,15 @@ describe('the jobs panel', () => {
     const html = draw({ jobs: [job()], error: new Error('No answer.') });
     expect(html).toContain('train.ipynb');
     expect(html).toContain('What you see may be old.');
+  });
+
+  it('says in the server’s words that the list may be old', () => {
+    const trouble = () => 'The job index is locked.';
+    const live = { status: 'live', pausedReason: '', trouble };
+    Object.assign(live, { statusChanged: new Signal(live) });
+    expect(draw({ jobs: [job()], live })).toContain(
+      'The job index is locked. What you see may be old.'
+    );
   });
 
   it('counts, and says the state in a word beside its shape', () => {

@@ -91,7 +91,8 @@ describe('remedy', () => {
 
   it.each([
     ['notebook-error', 'kernel'],
-    ['environment-mismatch', 'edit'],
+    ['environment-mismatch', 'rerun'],
+    ['environment-missing', 'edit'],
     ['disk-full', 'cleanup'],
     ['lost', 'rerun']
   ] as const)('fits the reason %s', (code, action) => {
