@@ -120,17 +120,20 @@ class Reconciler:
         self.rebuild()
         for folder in self._folders.garbage(GARBAGE_SECONDS, self._strangers()):
             self._folders.discard(folder)
-        for name in self._backends:
-            for record in self._store.waiting(name):
-                # killed between the row's commit and the folder's marker
-                if not self._folders.committed(record.id):
-                    self._mark(record.id)
+        self._mark_again()
 
-    def _mark(self, job: str) -> None:
-        try:
-            self._folders.mark_committed(job)
-        except FileNotFoundError:
-            _log.warning("The folder of job %s is gone", job)
+    def _mark_again(self) -> None:
+        """Write the marker of jobs killed between their row's commit and it."""
+        waiting = [job.id for name in self._backends for job in self._store.waiting(name)]
+        gone = []
+        for job in waiting:
+            try:
+                if not self._folders.committed(job):
+                    self._folders.mark_committed(job)
+            except FileNotFoundError:
+                gone.append(job)
+        if gone:
+            _log.warning("The folders of %d waiting jobs are gone: %s …", len(gone), gone[0])
 
 
 def _is_old(record: JobRecord) -> bool:
