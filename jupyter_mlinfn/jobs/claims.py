@@ -18,7 +18,7 @@ from jupyter_mlinfn.jobs.rows import change, document, next_revision, write_atte
 from jupyter_mlinfn.jobs.tables import claimed_accelerators, claims, jobs
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.jobs import WAITING, JobState, Reason
-from jupyter_mlinfn.model.quantities import show_memory
+from jupyter_mlinfn.model.quantities import show_count, show_memory
 
 _NEEDED: Final = ("number", "id", "token", "attempts", "reason", "cpus", "memory", "gpus")
 _BATCH: Final = 100
@@ -58,10 +58,13 @@ class Room:
     def why_not(self, job: Row[Any]) -> Reason:
         """What ``job`` waits for, in words."""
         if job.gpus > len(self.accelerators):
-            text = f"Waits for {job.gpus} free GPU(s); {len(self.accelerators)} can be had now."
+            text = (
+                f"Waits for {show_count(job.gpus, 'GPU')}; "
+                f"{len(self.accelerators) or 'none'} can be had now."
+            )
             return Reason(code="waits-for-accelerator", text=text)
         if job.cpus > self.cpus:
-            text = f"Waits for {job.cpus} CPU(s); {self.cpus} can be had now."
+            text = f"Waits for {show_count(job.cpus, 'CPU')}; {self.cpus or 'none'} can be had now."
         else:
             text = (
                 f"Waits for {show_memory(job.memory)} of memory; "
@@ -211,8 +214,9 @@ def _asks_too_much(job: Row[Any], capacity: Capacity) -> Reason | None:
     return Reason(
         code="asks-too-much",
         text=(
-            f"Asks for {job.cpus} CPU(s) and {show_memory(job.memory)}; jobs on this machine may "
-            f"use {capacity.cpus} CPU(s) and {show_memory(capacity.memory)}. "
+            f"Asks for {show_count(job.cpus, 'CPU')} and {show_memory(job.memory)}; jobs on this "
+            f"machine may use {show_count(capacity.cpus, 'CPU')} and "
+            f"{show_memory(capacity.memory)}. "
             "Cancel it and submit again with less."
         ),
     )

@@ -80,6 +80,11 @@ def parse_count(text: str, *, field: str, least: int = 0, most: int = MAX_COUNT)
     return int(text)
 
 
+def show_count(number: int, noun: str) -> str:
+    """A number of things for people: ``1 CPU``, ``2 CPUs``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def show_memory(amount: int) -> str:
     """``8589934592`` → ``8.0 GiB``; below 1 KiB plain bytes."""
     value = float(amount)

@@ -245,7 +245,11 @@ export class Desk implements IJobActions {
     add(CommandIDs.openKernel);
     menu.addItem({ type: 'separator' });
     add(CommandIDs.deleteJob);
+    const before = document.activeElement;
     menu.aboutToClose.connect(() => {
+      if (before instanceof HTMLElement) {
+        before.focus();
+      }
       window.setTimeout(() => menu.dispose(), 0);
     }, this);
     menu.open(x, y);

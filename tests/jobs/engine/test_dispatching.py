@@ -189,7 +189,7 @@ def test_jobs_wait_for_a_slot_in_order_and_start_without_a_look(bench: Bench) ->
     reason = bench.store.get(jobs[2]).reason
     assert reason is not None
     assert reason.code == "waits-for-slot"
-    assert "1 CPU(s); 0 can be had" in reason.text
+    assert "1 CPU; none can be had" in reason.text
     # nobody looks from here on: the dispatcher alone starts the others
     bench.go()
     wait_for(lambda: set(bench.ran()) == set(jobs))
