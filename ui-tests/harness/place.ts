@@ -292,11 +292,11 @@ export class Place {
     if (!server) {
       return;
     }
-    const gone = new Promise(resolve => server.once('exit', resolve));
-    if (server.exitCode === null && server.signalCode === null) {
-      server.kill(signal);
-      await gone;
-    }
+    const ended = () => server.exitCode !== null || server.signalCode !== null;
+    server.kill(signal);
+    await until('the server to end', ended, 20, () => this.logs()).finally(() =>
+      server.kill('SIGKILL')
+    );
     this._server = null;
   }
 

@@ -18,7 +18,7 @@ import type { Place } from '../harness/place';
 
 const HOSTILE = '<img src=x onerror=window.hacked=1>.ipynb';
 const FORM = '.jp-Mlinfn-submit';
-const PANELS = [JOBS];
+const PANELS = [JOBS, 'mlinfn-gpus-panel', 'mlinfn-environments-panel'];
 
 /** One job in each state that a person meets often; the ids by name. */
 async function someJobs(place: Place): Promise<Record<string, string>> {
@@ -31,7 +31,7 @@ async function someJobs(place: Place): Promise<Record<string, string>> {
   ]);
   place.notebook(
     'broken.ipynb',
-    ['lr = 1', 'raise ValueError("no events in run 7")'],
+    ['lr = 1.0', 'raise ValueError("no events in run 7")'],
     {
       parameters: true
     }
@@ -96,6 +96,7 @@ test.describe.serial('looks', () => {
       await open.getByText('Advanced').click();
       await look(page, `submit-${name}`);
       await noAxeViolations(page, FORM);
+      await theme(page, 'Light');
     });
   }
 
