@@ -17,7 +17,7 @@ from jupyter_mlinfn.jobs.backends.capacity import measure
 from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Claim, Observation
 from jupyter_mlinfn.jobs.waking import wake
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
-from jupyter_mlinfn.model.errors import MlinfnError, Problem
+from jupyter_mlinfn.model.errors import MlinfnError, Problem, Unavailable
 from jupyter_mlinfn.model.jobs import (
     WAITING,
     Forecast,
@@ -56,7 +56,7 @@ class LocalBackend:
         return Resources(
             cpus=capacity.cpus,
             memory=capacity.memory,
-            gpus=min(64, self._schedulable()),
+            gpus=min(64, self._known_devices()),
             time=MAX_DURATION,
         )
 
@@ -160,6 +160,13 @@ class LocalBackend:
         if time.monotonic() - self._started_at > 2.0:
             self._started_at = time.monotonic()
             starting.start_dispatcher(self._context)
+
+    def _known_devices(self) -> int:
+        """As :meth:`_schedulable`; none while the driver is silent: a form must open."""
+        try:
+            return self._schedulable()
+        except Unavailable:
+            return 0
 
     def _schedulable(self) -> int:
         """How many accelerators there are; remembered for half a minute, asking takes long."""

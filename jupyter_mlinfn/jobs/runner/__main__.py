@@ -31,13 +31,26 @@ def main(argv: list[str]) -> int:
         outcome = _run(folder, stopping)
     except Ended as ended:
         outcome = ended.outcome
-    except OSError as error:
-        traceback.print_exc()
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            return 1
-        outcome = Outcome.failed("disk-full", f"The disk was full: {error}.")
+    except Exception as error:
+        traceback.print_exc()  # into the job's log
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not full and not folder.begun.exists():
+            return 1  # nothing ran: the supervisor tries again
+        outcome = _disk_full(error) if full else _our_mistake(error)
     write_result(folder, outcome)
     return 0
+
+
+def _disk_full(error: Exception) -> Outcome:
+    return Outcome.failed("disk-full", f"The disk was full: {error}.")
+
+
+def _our_mistake(error: Exception) -> Outcome:
+    text = (
+        f"The program that runs jobs failed itself ({type(error).__name__}); your code is not the "
+        "cause. The end of the log holds the details: please report them."
+    )
+    return Outcome.failed("runner-died", text)
 
 
 def _run(folder: AttemptFolder, stopping: Stopping) -> Outcome:

@@ -35,6 +35,8 @@ _OWN_PYTHON = {"python", "python3", f"python3.{sys.version_info[1]}"}
 _MAX_VARIABLE = 100_000
 _OOM_SCORE = "500"
 _NICE = 5
+_LONGEST_SOCKET = 100
+"""Of the 107 characters that the address of a Unix socket holds; "-5" is appended."""
 
 
 class StartedKernel:
@@ -53,7 +55,7 @@ def start_kernel(folder: AttemptFolder, spec: Mapping[str, Any], log: LogFile) -
     """
     command = json.loads((folder.bundle / "kernel.json").read_bytes())
     environ = kernel_environment(command, spec)
-    connection = _connection(command["language"])
+    connection = connection_to(command["language"])
     write_atomically(folder.connection, json.dumps(connection))
     values = {
         "connection_file": str(folder.connection),
@@ -142,7 +144,7 @@ def _held_locks(slot: Slot | None) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _connection(language: str) -> dict[str, Any]:
+def connection_to(language: str) -> dict[str, Any]:
     """Sockets in a private folder for Python, ports on the loopback for all others.
 
     Not every kernel of another language knows Unix sockets. Messages are signed either way.
@@ -153,10 +155,11 @@ def _connection(language: str) -> dict[str, Any]:
         "kernel_name": "",
     }
     if language == "python":
-        # a short path: the address of a Unix socket holds 107 characters
         sockets = Path(tempfile.mkdtemp(prefix="mlinfn-")) / "s"
-        ports = dict(zip(_PORTS, range(1, 6), strict=True))
-        return {**about, "transport": "ipc", "ip": str(sockets), **ports}
+        if len(os.fsencode(sockets)) <= _LONGEST_SOCKET:
+            ports = dict(zip(_PORTS, range(1, 6), strict=True))
+            return {**about, "transport": "ipc", "ip": str(sockets), **ports}
+        sockets.parent.rmdir()
     return {**about, "transport": "tcp", "ip": "127.0.0.1", **_free_ports()}
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,14 +21,14 @@ from jupyter_mlinfn.jobs.backends.local import LocalBackend
 from jupyter_mlinfn.jobs.backends.protocol import BackendContext, LocalSettings
 from jupyter_mlinfn.jobs.backends.registry import load_backends
 from jupyter_mlinfn.jobs.dispatcher import Dispatcher
-from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders, write_model
+from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
 from jupyter_mlinfn.jobs.store import JobStore
 from jupyter_mlinfn.jobs.waking import listen, wake
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.environments import EnvironmentRef, KernelCommand
 from jupyter_mlinfn.model.errors import Unavailable
 from jupyter_mlinfn.model.jobs import ENDED, JobRecord, JobRequest, JobSpec, Resources
-from jupyter_mlinfn.process import locks
+from jupyter_mlinfn.process import locks, tree
 from jupyter_mlinfn.process.identity import this_machine
 from tests.jobs.engine.making import KERNEL, wait_for
 from tests.jobs.workplace import make_spec
@@ -78,14 +79,14 @@ class Bench:
         self.store = self.context.store
         self.backend = LocalBackend(self.context)
 
-    def submit(self, script: str = WAITING_SCRIPT, *, hand_over: bool = True, **asked: int) -> str:
+    def submit(self, script: str = WAITING_SCRIPT, *, hand_over: bool = True, **asked: Any) -> str:
         """Submit a script as submission would; its id."""
         spec = self.add(script, **asked)
         if hand_over:
             assert self.backend.submit(spec) == spec.id
         return spec.id
 
-    def add(self, script: str, **asked: int) -> JobSpec:
+    def add(self, script: str, **asked: Any) -> JobSpec:
         """A committed job that nobody has been told of."""
         ref = EnvironmentRef(name="python3", kernel=KernelCommand(**KERNEL))
         asked = {"cpus": 1, "memory": GIB // 2, **asked}
@@ -101,10 +102,12 @@ class Bench:
         bundle.mkdir(parents=True)
         (bundle / "script.py").write_text(script)
         (bundle / "kernel.json").write_text(json.dumps(KERNEL))
-        write_model(bundle / "environment.json", BundledEnvironment(ref=ref))
-        write_model(self.context.folders.job(spec.id) / "job.json", spec)
+        environment = BundledEnvironment(ref=ref)
+        (bundle / "environment.json").write_text(environment.model_dump_json())
+        job = self.context.folders.job(spec.id)
+        (job / "job.json").write_text(spec.model_dump_json())
         request = JobRequest(source=spec.source, resources=spec.resources)
-        write_model(self.context.folders.job(spec.id) / "request.json", request)
+        (job / "request.json").write_text(request.model_dump_json())
         self.store.insert(spec, request)
         self.context.folders.mark_committed(spec.id)
         return spec
@@ -140,6 +143,7 @@ class Bench:
 DISPATCHER = """
 import sys
 from pathlib import Path
+from typing import Any
 from jupyter_mlinfn.jobs import dispatcher
 from jupyter_mlinfn.jobs.backends.protocol import BackendContext, LocalSettings
 from jupyter_mlinfn.jobs.folders import JobFolders
@@ -281,6 +285,30 @@ def test_a_slot_given_back_leads_to_another_attempt(bench: Bench) -> None:
     record = bench.ended(job)
     assert (record.state, record.attempts) == ("succeeded", 2)
     assert bench.ran() == [job]
+
+
+def test_an_evictable_job_runs_again_after_a_restart(bench: Bench) -> None:
+    job = bench.submit(evictable=True)
+    wait_for(lambda: bench.ran() == [job])
+    folder = bench.folder(job)
+    slot = folder.read_slot()
+    assert slot is not None
+    kill_dispatcher(bench)
+    supervisor = (read_json(folder.supervisor) or {})["pid"]
+    for pid in (supervisor, *tree.carrying("MLINFN_ATTEMPT_TOKEN", slot.attempt_token)):
+        os.kill(pid, signal.SIGKILL)
+    told = read_json(folder.claim) or {}
+    told["machine"]["boot_id"] = "before the restart"
+    folder.claim.write_text(json.dumps(told))
+    wait_for(lambda: bench.look(job).attempts == 2)
+    first, _ = bench.store.attempts(job)
+    assert first.state == "evicted"
+    assert first.reason is not None
+    assert first.reason.code == "lost"
+    wait_for(lambda: bench.ran() == [job, job])
+    bench.go()
+    assert bench.ended(job).state == "succeeded"
+    assert Path(bench.store.get(job).output_folder, "study.log").exists()
 
 
 def test_a_removed_folder_ends_the_job(bench: Bench) -> None:

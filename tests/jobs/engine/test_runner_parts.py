@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_output
 
+from jupyter_mlinfn.jobs.runner import kernel
 from jupyter_mlinfn.jobs.runner import outputs as limits
 from jupyter_mlinfn.jobs.runner.kernel import kernel_environment, program
 from jupyter_mlinfn.jobs.runner.logfile import LogFile, plain
@@ -183,6 +184,21 @@ def test_the_program_of_a_kernel(tmp_path: Path) -> None:
     assert ended.value.outcome.reason is not None
     assert ended.value.outcome.reason["code"] == "environment-missing"
     assert "My environment" in ended.value.outcome.reason["text"]
+
+
+def test_sockets_need_a_short_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = kernel.connection_to("python")
+    assert short["transport"] == "ipc"
+    Path(short["ip"]).parent.rmdir()
+    deep = tmp_path / ("x" * 60) / ("y" * 60)
+    deep.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    long = kernel.connection_to("python")
+    assert (long["transport"], long["ip"]) == ("tcp", "127.0.0.1")
+    assert list(deep.iterdir()) == []
+    assert kernel.connection_to("julia")["transport"] == "tcp"
+    ports = {name: port for name, port in long.items() if name.endswith("_port")}
+    assert len(set(ports.values())) == 5
 
 
 def test_being_asked_to_stop_is_remembered() -> None:

@@ -74,6 +74,19 @@ def test_an_error_names_the_cell_and_keeps_the_output(tmp_path: Path) -> None:
     assert "no such thing" in folder.log.read_text()
 
 
+def test_a_mistake_of_the_runner_itself_is_owned_up_to(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path,
+        # the notebook's file becomes a folder: saving it fails as nothing else makes it fail
+        f"import pathlib\np = pathlib.Path({str(tmp_path)!r}) / 'data/jobs/aaaaaaaaaa/attempts/1'\n"
+        "(p / 'notebook.ipynb').unlink(); (p / 'notebook.ipynb/x').mkdir(parents=True)",
+    )
+    end = run_to_end(folder)
+    assert (end["state"], end["reason"]["code"]) == ("failed", "runner-died")
+    assert "your code is not the cause" in end["reason"]["text"]
+    assert "Traceback" in folder.log.read_text()
+
+
 def test_nobody_answers_input(tmp_path: Path) -> None:
     end = run_to_end(make_attempt(tmp_path, "input('your name?')"))
     assert end["reason"]["code"] == "notebook-error"
