@@ -17,6 +17,7 @@ from jupyter_mlinfn.settings import Mlinfn, load_settings
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.environments.catalogue import Catalogue
+    from jupyter_mlinfn.environments.kernels import SpecFinder
     from jupyter_mlinfn.environments.resolver import KernelEnvironments
     from jupyter_mlinfn.gpus.inventory import GpuInventory
     from jupyter_mlinfn.jobs.actions import JobActions
@@ -61,8 +62,22 @@ class built_once(Generic[T]):  # noqa: N801 - reads as a decorator
 class Workbench:
     """All capabilities of one person on one machine, as configured by ``settings``."""
 
-    def __init__(self, settings: Mlinfn | None = None) -> None:
+    def __init__(
+        self,
+        settings: Mlinfn | None = None,
+        *,
+        root: Path | None = None,
+        kernels: SpecFinder | None = None,
+    ) -> None:
+        """Nothing is built yet.
+
+        ``root`` is the folder of the person's notebooks (default: the current one), ``kernels``
+        finds kernel specs (default: Jupyter's own finder): a server passes its own, so that its
+        allow-list counts.
+        """
         self.settings = settings or load_settings()
+        self.root = root
+        self.kernels = kernels
         self.lock = RLock()
 
     @built_once
@@ -91,21 +106,27 @@ class Workbench:
         """The index of jobs; rebuilt from the folders when it was lost."""
         from jupyter_mlinfn.jobs.store import JobStore
 
-        return JobStore(self.database, self.folders)
+        # a locked database is told within two seconds, not waited for
+        return JobStore(self.database, self.folders, patience=1.8)
 
     @built_once
     def environments(self) -> KernelEnvironments:
         """The environments behind this server's kernels, for jobs."""
         from jupyter_mlinfn.environments.resolver import KernelEnvironments
 
-        return KernelEnvironments()
+        return KernelEnvironments(self.kernels)
 
     @built_once
     def catalogue(self) -> Catalogue:
         """The list of environments for people."""
         from jupyter_mlinfn.environments.catalogue import Catalogue
 
-        return Catalogue(self.data_dir, folders=self.settings.environment_folders)
+        return Catalogue(
+            self.data_dir,
+            folders=self.settings.environment_folders,
+            root=self.root,
+            finder=self.kernels,
+        )
 
     @built_once
     def accelerators(self) -> GpuInventory:

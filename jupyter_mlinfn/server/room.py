@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from importlib import import_module
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -35,6 +37,12 @@ FIRST_IMPORTS = (
     "server.answers",
     "server.jobs",
     "workbench",
+    "jobs.store",
+    "jobs.submission",
+    "jobs.actions",
+    "jobs.follow",
+    "jobs.reconciler",
+    "jobs.backends.local",
 )
 
 
@@ -76,7 +84,11 @@ class Room:
                 from jupyter_mlinfn.settings import Mlinfn
                 from jupyter_mlinfn.workbench import Workbench
 
-                self._workbench = Workbench(Mlinfn(config=self.config))
+                self._workbench = Workbench(
+                    Mlinfn(config=self.config),
+                    root=Path(self.root.folder),
+                    kernels=self.server.kernel_spec_manager,
+                )
             return self._workbench
 
     @property
@@ -119,8 +131,15 @@ class Room:
         self.idle_minutes = self.workbench.settings.live_idle_minutes
 
     def _import(self) -> None:
-        for name in FIRST_IMPORTS:
-            import_module(f"jupyter_mlinfn.{name}")
+        # thousands of new objects set off a full collection, which stops all threads for 0.1 s;
+        # modules live as long as the server, so the collector need not look at them ever
+        gc.disable()
+        try:
+            for name in FIRST_IMPORTS:
+                import_module(f"jupyter_mlinfn.{name}")
+            gc.freeze()
+        finally:
+            gc.enable()
 
     def refresh(self, patience: float = 0.0) -> None:
         """Let the reconciler look, at most once a second; call it in a thread.
