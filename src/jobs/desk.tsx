@@ -32,7 +32,7 @@ import { Submit } from './submit';
 import type { ISubmitOptions } from './submitmodel';
 import { SubmitModel } from './submitmodel';
 import { JobWidget } from './tab';
-import { hasEnded } from './words';
+import { hasEnded, hasNotebook } from './words';
 
 /** The parts of the application that jobs work with. */
 export interface IDeskOptions {
@@ -184,11 +184,17 @@ export class Desk implements IJobActions {
   }
 
   openOutput(job: JobRecord): void {
-    if (!job.output || job.output.startsWith('/')) {
+    const { commands } = this._options.app;
+    const inside = job.output !== null && !job.output.startsWith('/');
+    if (hasNotebook(job) && inside) {
+      this._options.documents.openOrReveal(job.output ?? '');
+    } else if (hasNotebook(job)) {
       this.openNotebook(job);
-      return;
+    } else if (inside && commands.hasCommand('filebrowser:open-path')) {
+      void commands.execute('filebrowser:open-path', { path: job.output });
+    } else {
+      Notification.info(`The results are in ${job.output_folder}.`);
     }
-    this._options.documents.openOrReveal(job.output);
   }
 
   openNotebook(job: JobRecord): void {

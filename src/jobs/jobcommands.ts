@@ -8,7 +8,7 @@ import { jobsIcon } from '../components/icons';
 import { CommandIDs } from './commands';
 import type { Desk } from './desk';
 import type { JobsModel } from './model';
-import { hasEnded } from './words';
+import { hasEnded, hasNotebook } from './words';
 
 interface ICommandParts {
   desk: Desk;
@@ -123,7 +123,7 @@ function addOneJobCommands(
     job => job.output !== null,
     job => desk.openOutput(job)
   );
-  add(CommandIDs.openNotebook, 'Open Notebook of the Job', always, job =>
+  add(CommandIDs.openNotebook, 'Open Notebook of the Job', hasNotebook, job =>
     desk.openNotebook(job)
   );
   add(

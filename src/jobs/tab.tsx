@@ -15,6 +15,7 @@ import { JobState, ProgressBar } from './state';
 import { Timeline } from './timeline';
 import {
   hasEnded,
+  hasNotebook,
   isActive,
   parameterText,
   progressText,
@@ -102,7 +103,8 @@ function Head(props: {
         withButton={remedy(job)?.action !== 'kernel'}
       />
       <div className="jp-Mlinfn-actions">
-        {button('Open notebook', () => actions.openNotebook(job))}
+        {hasNotebook(job) &&
+          button('Open notebook', () => actions.openNotebook(job))}
         {job.output && button('Open output', () => actions.openOutput(job))}
         {!ended &&
           button(

@@ -28,6 +28,11 @@ export function isActive(job: JobRecord): boolean {
   return job.state === 'running' || job.state === 'starting';
 }
 
+/** Scripts and commands have a log only. */
+export function hasNotebook(job: JobRecord): boolean {
+  return job.kind === 'notebook' || job.kind === 'cell';
+}
+
 /** The word beside the shape. */
 export function stateWord(job: JobRecord): string {
   if (job.cancelling && !hasEnded(job)) {
