@@ -87,6 +87,53 @@ def test_a_mistake_of_the_runner_itself_is_owned_up_to(tmp_path: Path) -> None:
     assert "Traceback" in folder.log.read_text()
 
 
+def test_kernels_of_other_languages_speak_by_loopback_and_get_variables(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path,
+        "import os; print(os.environ['MLINFN_PARAM_x'], x if 'x' in dir() else 'not injected')",
+        kernel={"language": "R"},
+        parameters={"x": [1, "é"]},
+    )
+    (folder.job_folder / "job.json").write_text(
+        json.dumps({**folder.spec(), "injection": "environment"})
+    )
+    process = start_supervisor(folder)
+    about = wait_for(lambda: read_json(folder.connection))
+    assert (about["transport"], about["ip"], len(about["key"])) == ("tcp", "127.0.0.1", 64)
+    process.wait(60)
+    end = read_json(folder.end)
+    assert end is not None
+    assert texts(end["output"]) == ['[1, "\\u00e9"] not injected\n']
+
+
+def test_sockets_and_their_key_are_private_and_gone_in_the_end(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "import time; time.sleep(1)")
+    process = start_supervisor(folder)
+    wait_for(folder.begun.exists)
+    about = read_json(folder.connection)
+    assert about is not None
+    sockets = Path(about["ip"]).parent
+    assert sockets.stat().st_mode & 0o777 == 0o700
+    assert folder.connection.stat().st_mode & 0o777 == 0o600
+    process.wait(60)
+    assert not sockets.exists()
+    assert not folder.connection.exists()
+
+
+def test_recorded_values_and_magics_are_there_without_the_package(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path,
+        "import mlinfn; mlinfn.record(epoch=1, loss=0.5)",
+        "%mlinfn submit",
+        "import sys; print(sys.path[-1])",
+    )
+    end = run_to_end(folder)
+    assert end["state"] == "succeeded", end
+    assert json.loads(folder.values.read_text())["values"] == {"epoch": 1, "loss": 0.5}
+    assert "skipped inside a job" in texts(end["output"])[1]
+    assert texts(end["output"])[2].endswith("magics/shim\n")
+
+
 def test_nobody_answers_input(tmp_path: Path) -> None:
     end = run_to_end(make_attempt(tmp_path, "input('your name?')"))
     assert end["reason"]["code"] == "notebook-error"
