@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults.campaign import Campaign
 from tests.faults.scene import VICTIMS
+from tests.parts import took_part
 
 ROUNDS = int(os.environ.get("MLINFN_FAULT_ROUNDS", "4"))
 
@@ -28,3 +29,4 @@ def test_nothing_is_lost_doubled_or_stuck(
     finally:
         campaign.scene.end()
     assert campaign.killed[victim] > 0
+    took_part(f"kill -9 of {victim}", f"{ROUNDS} rounds, {campaign.killed[victim]} processes")

@@ -15,6 +15,7 @@ import pytest
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
 from jupyter_mlinfn.process import tree
 from tests.jobs.engine.making import make_attempt, run_to_end, start_supervisor, wait_for
+from tests.parts import took_part
 
 
 def texts(path: Path | str) -> list[str]:
@@ -28,6 +29,7 @@ def texts(path: Path | str) -> list[str]:
 def test_a_notebook_succeeds_and_is_published(tmp_path: Path) -> None:
     folder = make_attempt(tmp_path, "print('first')", "", "1 + 1")
     end = run_to_end(folder)
+    took_part("job engine", "supervisor, runner and ipykernel as programs of their own")
     assert end["state"] == "succeeded"
     assert end["reason"] is None
     assert end["output"] == str(tmp_path / "work/results/study-aaaaaaaaaa/study.ipynb")
