@@ -53,6 +53,13 @@ class Mlinfn(Configurable):
         Unicode(), help="Further folders whose virtual and conda environments are listed."
     ).tag(config=True)
 
+    retention_days = Float(
+        0.0,
+        min=0.0,
+        help="Remove records and logs of jobs that ended more than so many days ago, when no job "
+        "waits or runs; 0 keeps them until you clean up. Output folders always stay.",
+    ).tag(config=True)
+
     hash_limit = Unicode(
         "4GiB", help="Inputs above this size are recorded by size and time only."
     ).tag(config=True)

@@ -199,3 +199,14 @@ class Workbench:
         from jupyter_mlinfn.jobs.follow import JobFollower
 
         return JobFollower(self.store, self.folders)
+
+    def retain(self) -> int:
+        """Apply the retention rule; how many jobs were removed. Output folders stay."""
+        days = self.settings.retention_days
+        if not days:
+            return 0
+        from jupyter_mlinfn.model.jobs import CleanupRequest
+
+        request = CleanupRequest(older_than=int(days * 86400), dry_run=False)
+        plan = self.actions.cleanup(request)
+        return len(plan.items) - len(plan.failed)

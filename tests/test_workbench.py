@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from jupyter_mlinfn.model.errors import NotFound
 from jupyter_mlinfn.model.jobs import ENDED, JobRecord, JobRequest
 from jupyter_mlinfn.settings import Mlinfn, load_settings
 from jupyter_mlinfn.workbench import Workbench
@@ -79,3 +80,18 @@ def test_everything_is_built_once_whoever_asks_first(bench: Workbench) -> None:
     with ThreadPoolExecutor(8) as threads:
         stores = {id(store) for store in threads.map(lambda _: bench.store, range(32))}
     assert len(stores) == 1
+
+
+def test_the_retention_rule_removes_old_records_and_keeps_their_output(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    source = notebook(tmp_path / "old.ipynb", "print('kept')")
+    record = submit_and_wait(bench, source)
+    assert bench.retain() == 0
+    bench.settings.retention_days = 1e-9
+    time.sleep(0.01)
+    assert bench.retain() == 1
+    with pytest.raises(NotFound):
+        bench.store.get(record.id)
+    assert not bench.folders.job(record.id).exists()
+    assert Path(str(record.output)).is_file()

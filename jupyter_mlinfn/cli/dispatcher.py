@@ -12,4 +12,6 @@ def dispatcher(data_dir: str | None) -> None:
     from jupyter_mlinfn.cli.bench import open_bench
     from jupyter_mlinfn.jobs.dispatcher import run
 
-    run(open_bench(data_dir).backend_context)
+    bench = open_bench(data_dir)
+    run(bench.backend_context)
+    bench.retain()  # now that nothing waits or runs
