@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import site
 import subprocess
 import sys
@@ -10,6 +11,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
+
+from jupyter_mlinfn.process.tree import become_subreaper
 
 _children: list[subprocess.Popen[bytes]] = []
 _children_lock = threading.Lock()
@@ -66,6 +70,40 @@ def start_detached(
     with _children_lock:
         _children.append(process)
     return process.pid
+
+
+def start_unrelated(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> None:
+    """Start ``argv`` so that a subreaper that calls this is not its ancestor.
+
+    All descendants of a job's supervisor end with the job; a dispatcher that it starts must not.
+    For single-threaded programs: code runs between fork and exec. While the child is given away
+    (about 2 ms) a daemon of the job may be, too; its token still tells whose it is.
+    """
+    become_subreaper(wanted=False)
+    try:
+        between = os.fork()
+        if between == 0:
+            _give_away(argv, env, cwd, log)
+        os.waitpid(between, 0)
+    finally:
+        become_subreaper()
+
+
+def _give_away(argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> NoReturn:
+    """In the child: leave the session, leave the parent, become ``argv``. Never returns."""
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.chdir(cwd)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        for descriptor, stream in ((nothing, 0), (output, 1), (output, 2)):
+            os.dup2(descriptor, stream)
+        os.execve(argv[0], list(argv), dict(env))  # noqa: S606 - no shell is wanted
+    finally:
+        os._exit(127)
 
 
 def collect() -> None:

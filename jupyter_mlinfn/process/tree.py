@@ -33,10 +33,13 @@ class Seen:
     rss: int
 
 
-def become_subreaper() -> None:
-    """Be given the orphans of all descendants from now on. Raises OSError when refused."""
+def become_subreaper(*, wanted: bool = True) -> None:
+    """Be given the orphans of all descendants from now on, or not any more.
+
+    Raises OSError when refused.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 

@@ -62,7 +62,8 @@ class Round:
             victim=victim,
             jobs=chance.choice((1, 1, 2, 3)),
             script=chance.random() < 0.4,
-            seconds=round(chance.uniform(0.0, 1.5), 2),
+            # some long enough for supervisors and dispatcher to look after each other meanwhile
+            seconds=round(chance.uniform(*chance.choice([(0.0, 1.5)] * 4 + [(3.0, 6.0)])), 2),
             moment=round(chance.uniform(0.0, 2.0), 3),
             pause=round(chance.uniform(0.0, 0.5), 2),
             cancel=chance.random() < 0.25,

@@ -13,7 +13,7 @@ from pathlib import Path
 from jupyter_mlinfn.jobs.attempt import Slot
 from jupyter_mlinfn.jobs.waking import wake
 from jupyter_mlinfn.process import locks
-from jupyter_mlinfn.process.detach import start_detached
+from jupyter_mlinfn.process.detach import start_unrelated
 from jupyter_mlinfn.process.redaction import own_environment
 
 _FIRST_LOOK = 2.0
@@ -47,9 +47,9 @@ class DispatcherWatch:
             self.start()
 
     def start(self) -> None:
-        """Start a dispatcher, detached from this job; one too many ends by itself."""
+        """Start a dispatcher that outlives this job; one too many ends by itself."""
         if self._state is not None and self._state.is_dir():
-            start_detached(
+            start_unrelated(
                 self._command,
                 env=own_environment(os.environ),
                 cwd=self._state,

@@ -64,5 +64,6 @@ def inherited_locks(environ: Mapping[str, str]) -> tuple[int, ...]:
     found = []
     for word in environ.get("MLINFN_LOCK_FDS", "").split(","):
         if word.isdigit() and Path(f"/proc/self/fd/{word}").exists():
+            os.set_inheritable(int(word), False)  # only the job's own processes get them
             found.append(int(word))
     return tuple(found)

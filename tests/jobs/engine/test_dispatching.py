@@ -214,6 +214,23 @@ def test_a_killed_dispatcher_is_started_again_by_a_supervisor(bench: Bench) -> N
     wait_for(lambda: bench.store.get(jobs[2]).state == "succeeded")
 
 
+def test_a_dispatcher_started_by_a_supervisor_outlives_its_job(bench: Bench) -> None:
+    first = bench.submit()
+    wait_for(lambda: bench.ran() == [first])
+    wait_for(bench.dispatcher_lives)
+    kill_dispatcher(bench)
+    wait_for(bench.dispatcher_lives)  # the supervisor looks every few seconds
+    second = bench.submit()
+    wait_for(lambda: bench.ran() == [first, second])
+    bench.backend.cancel(bench.store.get(first))
+    wait_for(lambda: bench.store.get(first).state == "cancelled")
+    assert bench.dispatcher_lives()
+    assert bench.look(second).state == "running"
+    bench.go()
+    assert bench.ended(second).state == "succeeded"
+    assert bench.store.get(second).attempts == 1
+
+
 def kill_dispatcher(bench: Bench) -> None:
     """Kill -9 whoever holds the dispatcher's lock."""
     for entry in Path("/proc").iterdir():
