@@ -17,6 +17,7 @@ export const Sparkline = React.memo(
     const id = React.useId();
     const { values, points, label } = props;
     const offset = points - values.length;
+    const unknown = gaps(values);
     return (
       <svg
         className="jp-Mlinfn-sparkline"
@@ -25,18 +26,20 @@ export const Sparkline = React.memo(
         viewBox={`0 0 ${points - 1} ${HEIGHT}`}
         preserveAspectRatio="none"
       >
-        <defs>
-          <pattern
-            id={id}
-            width="3"
-            height="4"
-            patternUnits="userSpaceOnUse"
-            patternTransform="rotate(45)"
-          >
-            <line y2="4" className="jp-Mlinfn-hatch" />
-          </pattern>
-        </defs>
-        {gaps(values).map(([from, to]) => (
+        {unknown.length > 0 && (
+          <defs>
+            <pattern
+              id={id}
+              width="3"
+              height="4"
+              patternUnits="userSpaceOnUse"
+              patternTransform="rotate(45)"
+            >
+              <line y2="4" className="jp-Mlinfn-hatch" />
+            </pattern>
+          </defs>
+        )}
+        {unknown.map(([from, to]) => (
           <rect
             key={from}
             x={offset + from - 0.5}

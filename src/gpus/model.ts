@@ -65,6 +65,21 @@ export class GpusModel extends VDomModel {
     });
   }
 
+  /** Look once; keep looking only where there is something to see. */
+  watchIfThere(): IDisposable {
+    let watching: IDisposable | null = null;
+    let wanted = true;
+    void this.refresh().then(() => {
+      if (wanted && this._snapshot?.accelerators.length) {
+        watching = this.watch();
+      }
+    });
+    return new DisposableDelegate(() => {
+      wanted = false;
+      watching?.dispose();
+    });
+  }
+
   /** Ask once, beside the live frames: it also says what is wrong. */
   async refresh(): Promise<void> {
     try {

@@ -32,7 +32,10 @@ export class GpuStatus extends WatchingWidget {
     private readonly _model: GpusModel,
     private readonly _open: () => void
   ) {
-    super(_model);
+    super({
+      stateChanged: _model.stateChanged,
+      watch: () => _model.watchIfThere()
+    });
     this.removeClass('jp-Mlinfn-panel');
   }
 
