@@ -26,7 +26,8 @@ export async function form(page: Page): Promise<Locator> {
 export async function submit(page: Page): Promise<string> {
   const answer = page.waitForResponse(
     one =>
-      one.request().method() === 'POST' && /\/api\/v1\/jobs$/.test(one.url())
+      one.request().method() === 'POST' &&
+      /\/v1\/jobs(\/\w+\/rerun)?$/.test(one.url())
   );
   const open = page.getByRole('form', { name: 'Submit as job' });
   await open.getByRole('button', { name: 'Submit', exact: true }).click();

@@ -108,7 +108,9 @@ export async function command(
   args: object = {}
 ): Promise<void> {
   await page.evaluate(
-    ([name, values]) => window.jupyterapp.commands.execute(name, values),
+    async ([name, values]) => {
+      await window.jupyterapp.commands.execute(name, values);
+    },
     [id, args] as const
   );
 }
