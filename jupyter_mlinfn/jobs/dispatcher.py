@@ -33,6 +33,7 @@ _MAX_PAUSE = 60.0
 _DEVICES_EVERY = 5.0
 _LARGEST_LOG = 2**20
 _MANY = 200
+_MAX_ATTEMPTS = 10
 
 _log = logging.getLogger(__name__)
 
@@ -112,14 +113,26 @@ class Dispatcher:
             seen[record.id] = attempts.observe(folder, record)
             found = attempts.life(folder)
             if found == "returned":
-                told = (read_json(folder.returned) or {}).get("reason")
-                reason = Reason.model_validate(told) if told else None
-                self.context.store.requeue(record.id, record.attempts, reason)
+                seen[record.id] = self._take_back(record, folder)
             elif found == "unsupervised" and folder.job_folder.is_dir():
                 self._supervise(record, folder)
         self.context.store.observe_all(seen)
         alive = {(record.id, record.attempts) for record in active}
         self._started = {key: value for key, value in self._started.items() if key in alive}
+
+    def _take_back(self, record: JobRecord, folder: AttemptFolder) -> Observation:
+        """Let a job that could not begin wait for another attempt, but not for ever."""
+        told = (read_json(folder.returned) or {}).get("reason")
+        reason = Reason.model_validate(told) if told else None
+        if record.attempts < _MAX_ATTEMPTS:
+            self.context.store.requeue(record.id, record.attempts, reason)
+            return Observation(state="queued", attempt=record.attempts, reason=reason)
+        text = f"It could not begin {_MAX_ATTEMPTS} times. {reason.text if reason else ''}"
+        return Observation(
+            state="failed",
+            attempt=record.attempts,
+            reason=Reason(code="not-started", text=text.strip()),
+        )
 
     def _supervise(self, record: JobRecord, folder: AttemptFolder) -> None:
         """Start a supervisor, but give one that was just started the time to take its lock."""

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -305,6 +306,25 @@ def test_a_slot_given_back_leads_to_another_attempt(bench: Bench) -> None:
     assert bench.ran() == [job]
 
 
+def test_a_job_that_never_can_begin_is_given_up(bench: Bench) -> None:
+    job = bench.submit(hand_over=False)
+    pipe = listen(bench.context.state_dir)
+    dispatching = Dispatcher(bench.context, pipe)
+    for number in range(1, 11):
+        bench.store.claim(this_machine().host, bench_capacity(bench), ())
+        folder = bench.folder(job)
+        folder.path.mkdir(parents=True)
+        reason = {"code": "not-started", "text": "No memory for another program."}
+        folder.returned.write_text(json.dumps({"reason": reason}))
+        dispatching._tend(bench.store.active("local"))
+        assert bench.store.get(job).attempts == number
+    os.close(pipe)
+    record = bench.store.get(job)
+    assert record.state == "failed"
+    assert record.reason is not None
+    assert record.reason.text == "It could not begin 10 times. No memory for another program."
+
+
 def test_an_evictable_job_runs_again_after_a_restart(bench: Bench) -> None:
     job = bench.submit(evictable=True)
     wait_for(lambda: bench.ran() == [job])
@@ -449,17 +469,61 @@ def test_an_accelerator_in_use_is_not_given_away(
     wait_for(lambda: gpus.ran() == [job])
 
 
-def test_an_accelerator_lost_in_a_race_sends_the_job_back(gpus: Bench) -> None:
+def test_an_accelerator_lost_in_a_race_sends_the_job_back(
+    gpus: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = gpus.context.accelerator_locks
     assert folder is not None
     job = gpus.submit(gpus=1)
     held = accelerator_locks.hold(folder, ["GPU-a"])
     assert held
-    claim = starting.start_next(gpus.context, bench_capacity(gpus), gpus.devices.all)
-    assert claim is not None
-    assert gpus.store.get(job).state == "queued"
+    monkeypatch.setattr(accelerator_locks, "is_held", lambda *_: False)
+    assert starting.start_next(gpus.context, bench_capacity(gpus), gpus.devices.all) is None
+    record = gpus.store.get(job)
+    assert (record.state, record.attempts) == ("queued", 1)
     assert gpus.store.claims(this_machine().host) == []
     accelerator_locks.release(held)
+
+
+def test_a_dispatcher_that_loses_such_a_race_goes_on_with_other_things(
+    gpus: Bench, dispatching: Dispatcher
+) -> None:
+    """The devices were asked a moment ago, and another person's job took one since."""
+    folder = gpus.context.accelerator_locks
+    assert folder is not None
+    dispatching._devices = (time.monotonic(), gpus.devices.all)
+    held = accelerator_locks.hold(folder, ["GPU-a"])
+    assert held
+    job, other = gpus.submit(gpus=1), gpus.submit()
+    threading.Timer(5.0, dispatching.end).start()
+    dispatching.look()
+    assert not dispatching.ending, "it tried the same job again and again"
+    record = gpus.store.get(job)
+    assert record.attempts == 0
+    assert record.reason is not None
+    assert record.reason.code == "waits-for-accelerator"
+    wait_for(lambda: gpus.ran() == [other])
+    accelerator_locks.release(held)
+
+
+@pytest.mark.parametrize("trap", ["a link", "a folder"])
+def test_what_others_put_in_the_place_of_a_lock_stops_nobody(
+    gpus: Bench, dispatching: Dispatcher, tmp_path: Path, trap: str
+) -> None:
+    """The folder of the locks is everybody's: what lies there may be anybody's doing."""
+    folder = gpus.context.accelerator_locks
+    assert folder is not None
+    folder.mkdir()
+    if trap == "a link":
+        (folder / "GPU-a").symlink_to(tmp_path / "precious")
+    else:
+        (folder / "GPU-a").mkdir()
+    (tmp_path / "precious").touch()
+    assert accelerator_locks.hold(folder, ["GPU-a"]) is None
+    job, other = gpus.submit(gpus=1), gpus.submit()
+    dispatching.look()
+    assert gpus.store.get(job).state == "queued"
+    wait_for(lambda: gpus.ran() == [other])
 
 
 # --- small parts --------------------------------------------------------------------------------
