@@ -32,6 +32,7 @@ export const CLOSED_FOR_IDLENESS = 4001;
 
 const FIRST_DELAY = 1_000;
 const LONGEST_DELAY = 30_000;
+const LONGEST_DELAY_UNSEEN = 600_000;
 const ACTIVE_EVERY = 60_000;
 const CLOCK_EVERY = 15_000;
 const SLEPT_AFTER = 45_000;
@@ -209,8 +210,10 @@ export class LiveSocket implements IDisposable {
       this._setStatus('paused');
       return;
     }
-    this._setStatus('reconnecting');
-    const delay = Math.min(FIRST_DELAY * 2 ** this._attempts, LONGEST_DELAY);
+    this._setStatus(this._everOpen ? 'reconnecting' : 'connecting');
+    // Where it never opened there is probably no server part: ask seldom.
+    const longest = this._everOpen ? LONGEST_DELAY : LONGEST_DELAY_UNSEEN;
+    const delay = Math.min(FIRST_DELAY * 2 ** this._attempts, longest);
     this._attempts += 1;
     const jitter = delay * (0.75 + Math.random() / 2);
     this._retry = window.setTimeout(() => this.connect(), jitter);
@@ -286,7 +289,8 @@ export class LiveSocket implements IDisposable {
   };
 
   private readonly _retryNow = (): void => {
-    if (this._status === 'reconnecting' && !this._socket) {
+    const waits = ['connecting', 'reconnecting'].includes(this._status);
+    if (waits && !this._socket) {
       this._attempts = 0;
       this.connect();
     }

@@ -144,10 +144,14 @@ async function free(
   if (!answer.button.accept) {
     return;
   }
-  for (const { kernel_id: id } of holders) {
-    if (id) {
-      await app.serviceManager.kernels.shutdown(id);
+  try {
+    for (const { kernel_id: id } of holders) {
+      if (id) {
+        await app.serviceManager.kernels.shutdown(id);
+      }
     }
+    Notification.success('The kernels have ended; their GPU memory is free.');
+  } catch (error) {
+    Notification.error(`A kernel did not end: ${String(error)}`);
   }
-  Notification.success('The kernels have ended; their GPU memory is free.');
 }

@@ -154,11 +154,23 @@ describe('LiveSocket', () => {
 
   it('never waits longer than three quarters of a minute', () => {
     live.connect();
+    newest().open();
     for (let round = 0; round < 12; round += 1) {
       newest().end(1006);
       jest.advanceTimersByTime(45_000);
     }
     expect(FakeSocket.made).toHaveLength(13);
+  });
+
+  it('asks seldom, and is calm, where it never opened', () => {
+    live.connect();
+    newest().end(1006);
+    expect(live.status).toBe('connecting');
+    for (let round = 0; round < 60; round += 1) {
+      jest.advanceTimersByTime(60_000);
+      newest().end(1006);
+    }
+    expect(FakeSocket.made.length).toBeLessThan(20);
   });
 
   it('stays closed after the idle time until somebody clicks', () => {
