@@ -23,14 +23,20 @@ _UUID = re.compile(r"[A-Za-z0-9][A-Za-z0-9./-]{0,120}", re.ASCII)
 
 
 def hold(folder: Path, uuids: Sequence[str]) -> tuple[int, ...] | None:
-    """Descriptors that hold the locks of all ``uuids``; ``None`` when one is not to be had."""
+    """Descriptors that hold the locks of all ``uuids``; ``None`` when one is not to be had.
+
+    Whatever keeps us from opening a lock, perhaps put there by another person, holds it.
+    """
     held: list[int] = []
     for uuid in sorted(uuids):
-        descriptor = _open(folder, uuid)
-        if not locks.lock_descriptor(descriptor):
-            release((*held, descriptor))
+        try:
+            held.append(_open(folder, uuid))
+        except OSError:
+            release(held)
             return None
-        held.append(descriptor)
+        if not locks.lock_descriptor(held[-1]):
+            release(held)
+            return None
     return tuple(held)
 
 
@@ -41,11 +47,17 @@ def release(descriptors: Sequence[int]) -> None:
 
 
 def is_held(folder: Path, uuid: str) -> bool:
-    """Whether a living job of anybody on this machine holds this accelerator."""
+    """Whether a living job of anybody on this machine holds this accelerator.
+
+    Also when its lock cannot be opened or made: somebody keeps it for themselves alone.
+    """
+    path = _path(folder, uuid)
     try:
-        return locks.held(_path(folder, uuid))
-    except PermissionError:
-        return True  # somebody made it for themselves alone; they will know why
+        if path.exists() or path.is_symlink():
+            return locks.held(path)
+        return folder.exists() and not os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        return True
 
 
 def _path(folder: Path, uuid: str) -> Path:

@@ -65,6 +65,8 @@ def start_detached(
     finally:
         os.close(output)
     if nice:
+        # only root may make a process less nice than its starter
+        nice = max(nice, os.getpriority(os.PRIO_PROCESS, 0))
         os.setpriority(os.PRIO_PROCESS, process.pid, nice)
     collect()
     with _children_lock:

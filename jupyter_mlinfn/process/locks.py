@@ -43,7 +43,7 @@ def lock_descriptor(descriptor: int) -> bool:
 def held(path: Path) -> bool:
     """Whether a living process holds the lock. A missing file is held by nobody."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return False
     try:

@@ -135,6 +135,22 @@ def test_a_detached_program_outlives_its_starter(tmp_path: Path) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+def test_a_program_of_a_niced_starter_is_never_made_less_nice(tmp_path: Path) -> None:
+    """Only root may lower niceness, so asking for less would fail for everybody else."""
+    code = (
+        "import os, sys; from pathlib import Path; os.nice(10)\n"
+        "from jupyter_mlinfn.process.detach import start_detached\n"
+        "argv = [sys.executable, '-c', 'import time; time.sleep(1000)']\n"
+        "print(start_detached(argv, env=os.environ, cwd=Path.cwd(), nice=5))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    pid = int(told.stdout)
+    try:
+        assert os.getpriority(os.PRIO_PROCESS, pid) >= 10
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_a_program_that_cannot_be_started_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         start_detached(["/no/such/program"], env={}, cwd=tmp_path)

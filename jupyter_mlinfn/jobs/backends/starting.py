@@ -38,13 +38,18 @@ def start_next(
 
     Raises :class:`~jupyter_mlinfn.model.errors.Unavailable` when the index is silent.
     """
-    claim = context.store.claim(this_machine().host, capacity, free)
-    if claim is None:
-        return None
-    held = accelerator_locks.hold(lock_folder(context), claim.accelerators)
-    if held is None:
+    locked = lock_folder(context)
+    free = [device for device in free if not accelerator_locks.is_held(locked, device.uuid)]
+    while True:
+        claim = context.store.claim(this_machine().host, capacity, free)
+        if claim is None:
+            return None
+        held = accelerator_locks.hold(locked, claim.accelerators)
+        if held is not None:
+            break
+        # somebody was faster: these are not tried again before the next look
         context.store.requeue(claim.job, claim.attempt, _TAKEN)
-        return claim
+        free = [device for device in free if device.uuid not in claim.accelerators]
     try:
         write_claim(context, claim)
         start_supervisor(attempt_folder(context, claim.job, claim.attempt), held)
