@@ -62,5 +62,10 @@ export default tseslint.config(
       'prefer-arrow-callback': 'error'
     }
   },
+  {
+    // What a test makes dies with the test.
+    files: ['**/__tests__/**'],
+    rules: { 'jupyter/require-disposable-ownership': 'off' }
+  },
   prettier
 );

@@ -23,7 +23,10 @@ export class JobModel extends VDomModel {
       name: `mlinfn-log-${id}`,
       auto: false,
       frequency: { interval: LOG_EVERY, backoff: true, max: 30_000 },
-      standby: () => !this._watching || this._jobs.live.status === 'paused',
+      standby: () =>
+        !this._watching ||
+        this._logIsWhole ||
+        this._jobs.live.status === 'paused',
       factory: () => this._readLog()
     });
     _jobs.jobChanged.connect(this._onChange, this);
@@ -112,8 +115,8 @@ export class JobModel extends VDomModel {
         before?.state !== change.after.state ||
         valuesOf(before) !== valuesOf(change.after)
       ) {
+        this._logIsWhole = false;
         void this.refresh();
-        void this._poll.start();
       }
     }
     this.stateChanged.emit();
@@ -122,6 +125,7 @@ export class JobModel extends VDomModel {
   private _startLogAgain(): void {
     this._log = '';
     this._logCut = false;
+    this._logIsWhole = false;
     this._next = 0;
   }
 
@@ -129,11 +133,10 @@ export class JobModel extends VDomModel {
     try {
       await this._readOnce();
     } catch (error) {
-      if (error instanceof NoServerPart) {
-        await this._poll.stop();
-        return;
+      if (!(error instanceof NoServerPart)) {
+        throw error;
       }
-      throw error;
+      this._logIsWhole = true;
     }
   }
 
@@ -154,14 +157,11 @@ export class JobModel extends VDomModel {
     if (!this.isDisposed) {
       this.stateChanged.emit();
     }
-    if (
+    this._logIsWhole =
       chunk.ended &&
       chunk.next >= chunk.size &&
-      this.job &&
-      hasEnded(this.job)
-    ) {
-      await this._poll.stop();
-    }
+      this.job !== null &&
+      hasEnded(this.job);
   }
 
   private readonly _poll: Poll;
@@ -170,6 +170,7 @@ export class JobModel extends VDomModel {
   private _gone = false;
   private _log = '';
   private _logCut = false;
+  private _logIsWhole = false;
   private _newest: JobRecord | null = null;
   private _next = 0;
   private _watching = false;

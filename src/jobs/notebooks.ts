@@ -68,11 +68,15 @@ export class JobNotebooks {
   follow(panel: NotebookPanel): void {
     void this.tracker.add(panel);
     let shown = '';
+    let final = false;
     const poll = new Poll({
       name: `mlinfn-notebook-${panel.id}`,
       frequency: { interval: LOOK_EVERY, backoff: true, max: 30_000 },
       standby: () =>
-        !panel.isVisible || document.hidden || this._live.status === 'paused',
+        final ||
+        !panel.isVisible ||
+        document.hidden ||
+        this._live.status === 'paused',
       factory: async () => {
         const id = jobOfPath(panel.context.path);
         const notebook = await this._client.notebook(id);
@@ -81,9 +85,7 @@ export class JobNotebooks {
           shown = notebook.modified;
           await show(panel.context, notebook.content as INotebookContent);
         }
-        if (notebook.final) {
-          void poll.stop();
-        }
+        final = notebook.final;
       }
     });
     panel.disposed.connect(() => poll.dispose(), poll);
