@@ -9,11 +9,14 @@ of a container or a session hold for jobs too.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROCS = "cgroup.procs"
+_OLD = 300.0
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,22 @@ class ControlGroup:
     def remove(self) -> None:
         """Remove the groups; one that still has members stays."""
         for folder in self.folders:
-            try:
-                folder.rmdir()
-            except OSError:
-                continue  # gone already, or a member is in the last moments of its exit
+            _remove(folder)
+
+    def sweep(self, prefix: str) -> None:
+        """Remove empty groups beside ours that a killed process left, once they are old."""
+        for folder in {folder.parent for folder in self.folders}:
+            for left in folder.glob(prefix + "*"):
+                with suppress(OSError):  # another one sweeps as well
+                    if time.time() - left.stat().st_ctime > _OLD:
+                        _remove(left)
+
+
+def _remove(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return  # gone already, or it has members: the kernel refuses
 
 
 def memory_limit() -> int | None:

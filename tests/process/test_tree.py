@@ -106,7 +106,7 @@ def test_a_name_with_brackets_and_blanks(tmp_path: Path) -> None:
 def test_memory_counts_shared_pages_once() -> None:
     code = (
         "import os, time\nkept = bytearray(50_000_000)\nkept[::4096] = b'x' * len(kept[::4096])\n"
-        "child = os.fork()\nprint(child, flush=True)\ntime.sleep(1000)"
+        "child = os.fork()\nif child: print(child, flush=True)\ntime.sleep(1000)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert process.stdout is not None
@@ -120,7 +120,7 @@ def test_memory_counts_shared_pages_once() -> None:
         assert 50_000_000 < used < 90_000_000
         assert tree.memory_of([2**22 - 1]) == 0
     finally:
-        os.kill(child, signal.SIGKILL)
+        tree.send(child, signal.SIGKILL)
         process.kill()
         process.wait()
         process.stdout.close()
@@ -189,6 +189,33 @@ def test_a_group_lists_limits_and_ends_its_members(group: ControlGroup) -> None:
         process.kill()
         group.remove()
     assert not any(folder.exists() for folder in group.folders)
+
+
+def test_old_empty_groups_are_swept_and_others_stay(
+    group: ControlGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = ControlGroup.planned("mlinfn-left-by-a-test").create(2**28)
+    used = ControlGroup.planned("mlinfn-used-by-a-test").create(2**28)
+    member = start_child(
+        ["sleep", "1000"],
+        env=dict(os.environ),
+        cwd=Path("/"),
+        output=subprocess.DEVNULL,
+        group=used,
+    )
+    try:
+        group.sweep("mlinfn-left")
+        assert all(folder.exists() for folder in left.folders), "they are young"
+        monkeypatch.setattr("jupyter_mlinfn.process.cgroup._OLD", -1.0)
+        group.sweep("mlinfn-left")
+        group.sweep("mlinfn-used")
+        assert not any(folder.exists() for folder in left.folders)
+        assert all(folder.exists() for folder in used.folders)
+    finally:
+        member.kill()
+        member.wait()
+        for one in (left, used, group):
+            one.remove()
 
 
 def test_a_group_that_cannot_be_made_is_empty() -> None:

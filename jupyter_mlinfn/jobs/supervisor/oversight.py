@@ -30,6 +30,7 @@ _SETTLE = 3.0
 _KILL_WITHIN = 30.0
 _MAX_STARTS = 3
 _RESERVE = 64 * 1024
+_GROUP_PREFIX = "mlinfn-"
 
 
 class Oversight:
@@ -110,7 +111,7 @@ class Oversight:
         if known is not None:
             self.group = ControlGroup(tuple(Path(path) for path in known))
         else:
-            name = f"mlinfn-{self.slot.job}-{self.slot.attempt}"
+            name = f"{_GROUP_PREFIX}{self.slot.job}-{self.slot.attempt}"
             self.group = ControlGroup.planned(name)
         about = {**myself(), "at": now(), "groups": [str(path) for path in self.group.folders]}
         write_durably(self.folder.supervisor, json.dumps(about))
@@ -259,4 +260,5 @@ class Oversight:
             self.stop = "cancel"
         conclude(self)
         self.group.remove()
+        self.group.sweep(_GROUP_PREFIX)
         self.dispatcher.wake()
