@@ -53,8 +53,9 @@ describe('JobModel', () => {
   });
 
   const change = (after: JobRecord | null) => {
-    changed.emit({ before: record, after });
+    const before = record;
     record = after ?? record;
+    changed.emit({ before, after });
   };
 
   it('reads the whole log in pieces, then only what is new', async () => {
