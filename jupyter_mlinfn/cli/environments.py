@@ -108,7 +108,8 @@ def show_reference(ref: EnvironmentRef, packages: Sequence[Package]) -> None:
     answer(f"Program   {inert(ref.kernel.argv[0]) if ref.kernel.argv else '–'}")
     answer(f"Prefix    {inert(ref.prefix or '–')}")
     kind = "locked" if ref.locked else "inventoried, not locked"
-    answer(f"Digest    {ref.digest} ({kind})" if ref.digest else "Digest    none: not Python")
+    digest = f"{ref.digest} ({kind})" if ref.digest else "none: its packages cannot be listed"
+    answer(f"Digest    {digest}")
     if packages:
         answer("")
         rows = table(("PACKAGE", "VERSION", "FROM"))

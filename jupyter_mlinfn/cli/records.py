@@ -148,8 +148,9 @@ def detail_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
     if record.parameters:
         yield "Parameters", ", ".join(f"{k}={v!r}" for k, v in record.parameters.items())
     locked = "locked" if spec.environment.locked else "inventoried, not locked"
-    digest = f"  {record.environment.digest} ({locked})" if record.environment.digest else ""
-    yield "Environment", f"{record.environment.name}{digest}"
+    known = record.environment.digest
+    about = f"{known} ({locked})" if known else "(its packages cannot be listed)"
+    yield "Environment", f"{record.environment.name}  {about}"
     yield "Asked for", resources_words(record.resources)
     if used := used_words(record):
         yield "Used", used

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from jupyter_mlinfn.jobs import parameters as typing_rules
 from jupyter_mlinfn.jobs.backends.protocol import Backend
 from jupyter_mlinfn.jobs.bundle import InputHashes, record_input
+from jupyter_mlinfn.jobs.literals import assignments
 from jupyter_mlinfn.jobs.modules import LocalModules, local_modules
 from jupyter_mlinfn.jobs.parameter_cell import read_parameters
 from jupyter_mlinfn.jobs.sources import Source, check_path, read_source
@@ -142,6 +143,7 @@ class Drafting:
         try:
             prepared.environment = self._environments.resolve(name)
             _note_language(prepared)
+            _note_inventory(prepared)
         except PartMissing as error:
             known = [ref.name for ref in self._environments.choices()]
             near = typing_rules.near_miss(name, known)
@@ -201,6 +203,14 @@ def _note_language(prepared: Prepared) -> None:
         prepared.notes.append(f"The notebook is written in {told}; this environment runs {runs}.")
 
 
+def _note_inventory(prepared: Prepared) -> None:
+    if prepared.environment is not None and prepared.environment.digest is None:
+        prepared.notes.append(
+            f"What is installed behind {prepared.environment.name} cannot be listed, so the job "
+            "cannot tell whether it is still the same when it starts."
+        )
+
+
 def _check_folder(folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(
@@ -232,7 +242,10 @@ def _check_parameters(prepared: Prepared) -> None:
             typing_rules.check_name(name, language)
             if prepared.injection == "cell":
                 _check_known(name, by_name)
-            prepared.accepted[name] = _value(request, name, by_name.get(name))
+            value = _value(request, name, by_name.get(name))
+            if prepared.injection in ("cell", "new-cell"):
+                assignments({name: value}, language)  # refuses what the language cannot write
+            prepared.accepted[name] = value
 
 
 def _injection(prepared: Prepared, language: str) -> Injection:

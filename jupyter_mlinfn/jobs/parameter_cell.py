@@ -163,9 +163,11 @@ def _comments(source: str) -> dict[int, str]:
     }
 
 
+_VALUE: Final = r"""("[^"\\]*"|'[^'\\]*'|.+?)\s*;?\s*(?:#+\s*(.*))?"""
+"""A text without escapes, which may hold a ``#``, or anything else; then a comment."""
 _LINES: Final = {
-    "r": re.compile(r"\s*(\w+)\s*(?:<-|=)\s*(.+?)\s*(?:#+\s*(.*))?"),
-    "julia": re.compile(r"\s*(?:const\s+)?(\w+)(?:::\w+)?\s*=\s*(.+?)\s*;?\s*(?:#+\s*(.*))?"),
+    "r": re.compile(rf"\s*(\w+)\s*(?:<-|=)\s*{_VALUE}"),
+    "julia": re.compile(rf"\s*(?:const\s+)?(\w+)(?:::\w+)?\s*=\s*{_VALUE}"),
 }
 _WORDS: Final[Mapping[str, tuple[JsonValue, Kind]]] = {
     "TRUE": (True, "bool"),
@@ -188,6 +190,8 @@ def _by_lines(source: str, language: str) -> Iterator[Parameter]:
             continue
         name, text, help_text = found.groups()
         default, kind = _word(text)
+        if language == "r" and kind == "int" and not text.endswith("L"):
+            kind = "float"  # 1 is a double in R; whole numbers are written 1L
         yield Parameter(name=name, kind=kind, default=default, source=text, help=help_text or None)
 
 

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import zmq
 from jupyter_client.asynchronous import AsyncKernelClient
@@ -27,6 +27,8 @@ _SHUTDOWN_WITHIN = 10.0
 _INTERRUPT_WITHIN = 2.0
 _LARGEST_MESSAGE = 128 * 2**20
 _POLL = 0.01
+_BROKEN_OFF = {"abort", "aborted"}
+"""What kernels answer of a cell that was interrupted, where IPython answers with an error."""
 
 
 class Cells(NotebookClient):  # type: ignore[misc]
@@ -38,6 +40,11 @@ class Cells(NotebookClient):  # type: ignore[misc]
     async def _async_check_alive(self) -> None:
         if not self.alive():
             raise DeadKernelError("Kernel died")
+
+    async def _check_raise_for_error(self, cell: Any, cell_index: int, exec_reply: Any) -> None:
+        if exec_reply and exec_reply["content"]["status"] in _BROKEN_OFF:
+            raise CellExecutionError("", "Interrupted", "the kernel broke off what the cell did.")
+        await super()._check_raise_for_error(cell, cell_index, exec_reply)
 
     def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
         """Streams are gathered and go to the log as they come; everything else has a size."""
@@ -217,14 +224,16 @@ class NotebookRun:
         cells.reset_execution_trackers()
         try:
             for index, cell in enumerate(self.notebook.cells):
-                if _runs(cell):
+                if _runs(cell) and not self.stopping.asked:
                     await self._cell(cells, cell, index)
             cells.set_widgets_metadata()
         except CellExecutionError as error:
             return self._outcome(*self._error(error))
         except DeadKernelError:
             return self._outcome("kernel-died", self._death())
-        return Outcome("succeeded", cells_done=self.done, cells_total=self.total)
+        # a cell that takes the interrupt and goes on did not do all it was there for
+        state: Literal["stopped", "succeeded"] = "stopped" if self.stopping.asked else "succeeded"
+        return Outcome(state, cells_done=self.done, cells_total=self.total)
 
     async def _cell(self, cells: Cells, cell: Any, index: int) -> None:
         counts = {"cells_done": self.done, "cells_total": self.total}
@@ -247,7 +256,7 @@ class NotebookRun:
         )
 
     def _error(self, error: CellExecutionError) -> tuple[str, str]:
-        name, value = plain(error.ename), plain(error.evalue)[:500]
+        name, value = plain(error.ename), plain(error.evalue)[:500].strip()
         self.log.write(plain(error.traceback) + "\n")
         where = f"Cell {self.done + 1} of {self.total} ended with {name}: {value}"
         if name == "OSError" and "[Errno 28]" in value:
