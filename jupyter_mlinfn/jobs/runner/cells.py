@@ -36,6 +36,7 @@ class Cells(NotebookClient):  # type: ignore[misc]
 
     outputs: Outputs
     alive: Callable[[], bool]
+    clear_before_next_output: bool
 
     async def _async_check_alive(self) -> None:
         if not self.alive():
@@ -46,10 +47,25 @@ class Cells(NotebookClient):  # type: ignore[misc]
             raise CellExecutionError("", "Interrupted", "the kernel broke off what the cell did.")
         await super()._check_raise_for_error(cell, cell_index, exec_reply)
 
+    def clear_output(self, outs: Any, msg: Any, cell_index: int) -> None:
+        super().clear_output(outs, msg, cell_index)
+        if not outs:
+            self.outputs.cleared()
+
+    def _update_display_id(self, display_id: Any, msg: Any) -> None:
+        super()._update_display_id(display_id, msg)
+        self.outputs.changed = True
+
     def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
         """Streams are gathered and go to the log as they come; everything else has a size."""
         hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
-        if msg["msg_type"] == "stream" and not hooked and not self.clear_before_next_output:
+        if self.clear_before_next_output and not hooked:
+            # here, not in nbclient, which never learns of an output that is left out
+            outs.clear()
+            self.clear_display_id_mapping(cell_index)
+            self.clear_before_next_output = False
+            self.outputs.cleared()
+        if msg["msg_type"] == "stream" and not hooked:
             return self.outputs.stream(outs, msg["content"])
         self.outputs.settle()
         if msg["msg_type"] == "stream":
@@ -256,7 +272,7 @@ class NotebookRun:
         )
 
     def _error(self, error: CellExecutionError) -> tuple[str, str]:
-        name, value = plain(error.ename), plain(error.evalue)[:500].strip()
+        name, value = plain(error.ename) or "an error", plain(error.evalue)[:500].strip()
         self.log.write(plain(error.traceback) + "\n")
         where = f"Cell {self.done + 1} of {self.total} ended with {name}: {value}"
         if name == "OSError" and "[Errno 28]" in value:

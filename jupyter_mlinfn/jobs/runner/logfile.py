@@ -16,6 +16,7 @@ from pathlib import Path
 MAX_BYTES = 100 * 10**6
 MAX_LINE = 20_000
 _PARTIAL_EVERY = 2.0
+_MISSING = "… (lines are missing here: the disk was full)\n"
 
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_]|[ -/]+[0-~])"
@@ -43,6 +44,7 @@ class LogFile:
         self._shown = ""
         self._lock = threading.Lock()
         self._full = False
+        self._lost = False
 
     def write(self, text: str) -> None:
         """Take a piece of output; complete lines are written at once."""
@@ -108,5 +110,13 @@ class LogFile:
         if len(data) > self._left:
             self._full = True
             data = data[: max(self._left, 0)] + b"\nThe log is full; what follows was left out.\n"
+        if self._lost:
+            data = _MISSING.encode() + data
+        try:
+            os.write(self._file, data)
+        except OSError:
+            # the job goes on: who writes into a pipe that nobody reads waits for ever
+            self._lost = True
+            return
+        self._lost = False
         self._left -= len(data)
-        os.write(self._file, data)

@@ -14,6 +14,9 @@ from jupyter_mlinfn.jobs.runner.logfile import LogFile
 MAX_CELL_TEXT = 4 * 2**20
 MAX_OUTPUT = 64 * 2**20
 MAX_NOTEBOOK = 256 * 2**20
+EACH_OUTPUT = 4096
+"""Bytes every output counts beside its content: a million small ones fill the memory too."""
+_EACH_STREAM = 100
 
 
 class Outputs:
@@ -27,7 +30,11 @@ class Outputs:
         self._target: Any = None
         self._outs: Any = None
         self._cell_text = 0
-        self._total = 0
+        self._counted: Any = None
+        self._cell_size = 0
+        self._size_before = 0
+        self._left_out: Any = None
+        self._left_out_count = 0
 
     def to_log(self, content: dict[str, Any]) -> None:
         """A stream's text for the log."""
@@ -40,16 +47,20 @@ class Outputs:
         if outs is not self._outs:
             self.settle()
             self._outs, self._cell_text = outs, 0
+        room = self._max_text - self._cell_text
         last = outs[-1] if outs else None
         if self._target is None or last is not self._target or last.name != content["name"]:
             self.settle()
+            if room <= 0:
+                return last
+            self._cell_text += _EACH_STREAM
             self._target = new_output("stream", name=content["name"], text="")
             outs.append(self._target)
-        if self._cell_text < self._max_text:
-            text = content["text"][: self._max_text - self._cell_text]
+        if room > 0:
+            text = content["text"][:room]
             self._gathered.append(text)
             self._cell_text += len(text)
-            if self._cell_text == self._max_text:
+            if self._cell_text >= self._max_text:
                 self._gathered.append("\n… more text than fits here; the log has the rest.\n")
         return self._target
 
@@ -59,17 +70,38 @@ class Outputs:
             self._target.text = rewritten(self._target.text + "".join(self._gathered))
             self._gathered = []
 
-    def too_large(self, outs: Any, message: dict[str, Any]) -> bool:
-        """Count an output; one beyond the limits is replaced by a line that says so."""
+    def cleared(self) -> None:
+        """The cell's outputs were taken away: what they took is free again."""
         self.changed = True
+        self._gathered = []
+        self._target = None
+        self._cell_text = self._cell_size = 0
+
+    def too_large(self, outs: Any, message: dict[str, Any]) -> bool:
+        """Count an output; those beyond the limits are replaced by one line that says so."""
+        self.changed = True
+        if outs is not self._counted:
+            self._size_before += self._cell_size
+            self._counted, self._cell_size = outs, 0
         data = message["content"].get("data") or {}
-        size = sum(len(str(value)) for value in data.values())
-        if size <= MAX_OUTPUT and self._total + size <= MAX_NOTEBOOK:
-            self._total += size
+        size = EACH_OUTPUT + sum(len(str(value)) for value in data.values())
+        taken = self._size_before + self._cell_size
+        if size <= MAX_OUTPUT and taken + size <= MAX_NOTEBOOK:
+            self._cell_size += size
             return False
-        text = f"An output of {size // 2**20} MiB was left out: it is too large for a notebook.\n"
-        outs.append(new_output("stream", name="stderr", text=text))
+        self._leave_out(outs, size)
         return True
+
+    def _leave_out(self, outs: Any, size: int) -> None:
+        if not outs or outs[-1] is not self._left_out:
+            self._left_out, self._left_out_count = new_output("stream", name="stderr"), 0
+            outs.append(self._left_out)
+        self._left_out_count += 1
+        if self._left_out_count == 1:
+            text = f"An output of {size / 2**20:.1f} MiB was left out: it is"
+        else:
+            text = f"{self._left_out_count} outputs were left out: they are"
+        self._left_out.text = f"{text} too large for a notebook.\n"
 
 
 def rewritten(text: str) -> str:

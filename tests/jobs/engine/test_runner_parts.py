@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -127,6 +128,7 @@ def test_text_of_a_cell_is_cut_and_the_log_has_the_rest(path: Path) -> None:
 def test_a_huge_picture_is_replaced_by_a_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_OUTPUT", 1000)
     monkeypatch.setattr(limits, "MAX_NOTEBOOK", 1500)
+    monkeypatch.setattr(limits, "EACH_OUTPUT", 0)
     outputs, outs = Outputs(LogFile(path)), list[Any]()
 
     def picture(size: int) -> bool:
@@ -135,8 +137,64 @@ def test_a_huge_picture_is_replaced_by_a_line(path: Path, monkeypatch: pytest.Mo
     assert not picture(900)
     assert picture(1001)
     assert picture(900)
-    assert [out.output_type for out in outs] == ["stream", "stream"]
+    assert picture(900)
+    assert [out.output_type for out in outs] == ["stream"]
+    assert outs[0].text.startswith("3 outputs")
     assert not outputs.too_large(outs, {"content": new_output("error")})
+
+
+def test_what_was_cleared_counts_no_more(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture redrawn every epoch is one picture, and a table printed anew is one table."""
+    monkeypatch.setattr(limits, "MAX_NOTEBOOK", 10 * limits.EACH_OUTPUT)
+    outputs, outs = Outputs(LogFile(path), max_text=1000), list[Any]()
+    for _ in range(50):
+        outs.clear()
+        outputs.cleared()
+        assert not outputs.too_large(outs, {"content": {"data": {"image/png": "A" * 900}}})
+        outs.append(new_output("display_data"))
+        outputs.stream(outs, {"name": "stdout", "text": "y" * 99 + "\n"})
+        outputs.settle()
+        assert outs[-1].text == "y" * 99 + "\n"
+
+
+def test_very_many_small_outputs_come_to_an_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_NOTEBOOK", 10 * limits.EACH_OUTPUT)
+    outputs, outs = Outputs(LogFile(path), max_text=1000), list[Any]()
+    for number in range(1000):
+        if not outputs.too_large(outs, {"content": {"data": {"text/plain": "1"}}}):
+            outs.append(new_output("display_data"))
+        outputs.stream(outs, {"name": ("stdout", "stderr")[number % 2], "text": "."})
+    assert len(outs) < 40
+
+
+def test_a_full_disk_loses_lines_of_the_log_and_nothing_else() -> None:
+    """A thread that copies a pipe must go on, or the job would wait for ever in its print()."""
+    log = LogFile(Path("/dev/full"))
+    reader, writer = os.pipe()
+    copying = threading.Thread(target=log.drain, args=(reader,))
+    copying.start()
+    os.write(writer, b"a line\n" * 1000)
+    os.close(writer)
+    copying.join(10)
+    assert not copying.is_alive()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(reader)  # it was read to its end
+
+
+def test_the_log_says_where_lines_are_missing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = LogFile(path)
+    written = os.write
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    log.write("lost\n")
+    monkeypatch.setattr(os, "write", written)
+    log.write("kept\n")
+    assert path.read_text() == "… (lines are missing here: the disk was full)\nkept\n"
 
 
 @pytest.mark.parametrize(

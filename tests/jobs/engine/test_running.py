@@ -283,6 +283,23 @@ def test_hostile_output_is_capped_and_harmless(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_picture_drawn_anew_again_and_again_is_one_picture(tmp_path: Path) -> None:
+    """40 MiB shown 7 times are more than a notebook may hold, but it never holds more than 40."""
+    folder = make_attempt(
+        tmp_path,
+        "from IPython.display import HTML, clear_output, display\n"
+        "for epoch in range(7):\n"
+        "    clear_output(wait=True)\n"
+        "    display(HTML(f'<i>{epoch}</i>' + ' ' * 40 * 2**20))\n",
+        "shown = display(HTML('first'), display_id=True)\nshown.update(HTML('second'))\n",
+    )
+    end = run_to_end(folder)
+    cells = json.loads(Path(end["output"]).read_text())["cells"]
+    (output,) = cells[0]["outputs"]
+    assert "".join(output["data"]["text/html"]).startswith("<i>6</i>")
+    assert cells[1]["outputs"][0]["data"]["text/html"] == ["second"]
+
+
 def test_one_message_of_a_gigabyte_does_not_end_the_runner(tmp_path: Path) -> None:
     folder = make_attempt(
         tmp_path, "print('y' * 300_000_000)", "print('still here')", memory=6 << 30
