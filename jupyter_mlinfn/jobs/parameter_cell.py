@@ -179,7 +179,7 @@ _WORDS: Final[Mapping[str, tuple[JsonValue, Kind]]] = {
 }
 _INT: Final = re.compile(r"[+-]?[0-9]{1,18}L?", re.ASCII)
 _FLOAT: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
-_STRING: Final = re.compile(r"\"([^\"\\$#]*)\"|'([^'\\$#]*)'")
+_STRING: Final = re.compile(r"\"([^\"\\]*)\"|'([^'\\]*)'")
 
 
 def _by_lines(source: str, language: str) -> Iterator[Parameter]:
@@ -192,6 +192,8 @@ def _by_lines(source: str, language: str) -> Iterator[Parameter]:
         default, kind = _word(text)
         if language == "r" and kind == "int" and not text.endswith("L"):
             kind = "float"  # 1 is a double in R; whole numbers are written 1L
+        if language == "julia" and kind == "str" and "$" in text:
+            default, kind = None, "expression"  # $ stands for a value of the moment
         yield Parameter(name=name, kind=kind, default=default, source=text, help=help_text or None)
 
 

@@ -81,6 +81,8 @@ def test_a_python_cell() -> None:
 
 def test_r_and_julia_cells() -> None:
     r = read('n <- 5L  # how many\nx = 1.5\nname <- "a"\nok <- TRUE\nv <- c(1, 2)\nm.b <- 1', "R")
+    double = read('rate <- 1; # doubles are written so\nname <- "a # b" # c', "R")
+    assert [(p.kind, p.default) for p in double.values()] == [("float", 1.0), ("str", "a # b")]
     assert {k: (p.kind, p.default) for k, p in r.items()} == {
         "n": ("int", 5),
         "x": ("float", 1.5),
@@ -92,6 +94,7 @@ def test_r_and_julia_cells() -> None:
     julia = read(
         'n::Int = 5 # how many\nconst x = 1.5;\nname = "a"\ngone = nothing\nz = 1:3', "julia"
     )
+    assert read('name = "a$n"', "julia")["name"].kind == "expression"
     kinds = {k: p.kind for k, p in julia.items()}
     assert kinds == {"n": "int", "x": "float", "name": "str", "gone": "none", "z": "expression"}
 
