@@ -13,6 +13,7 @@ import { Widget } from '@lumino/widgets';
 
 import type { Client } from '../api/client';
 import type { LiveSocket } from '../api/live';
+import { jobsIcon } from '../components/icons';
 import { jobOfPath } from './drive';
 
 export const JOB_NOTEBOOK = 'Notebook of a job';
@@ -66,6 +67,7 @@ export class JobNotebooks {
 
   /** Follow a notebook that was just opened. */
   follow(panel: NotebookPanel): void {
+    panel.title.icon = jobsIcon;
     void this.tracker.add(panel);
     let shown = '';
     let final = false;

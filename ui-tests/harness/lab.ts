@@ -183,13 +183,21 @@ export async function leftWidth(page: Page, width: number): Promise<void> {
   }, width);
 }
 
-/** A picture for the documentation. */
+/** Whether this run renews the pictures of the documentation. */
+export const RENEW = process.env.MLINFN_UI_PICTURES === '1';
+
+/** A picture for the documentation, renewed by `MLINFN_UI_PICTURES=1 make browser`. */
 export async function picture(
   page: Page,
   name: string,
   clip?: { x: number; y: number; width: number; height: number }
 ): Promise<void> {
-  await page.screenshot({ path: path.join(IMAGES, `${name}.png`), clip });
+  const folder = RENEW ? IMAGES : LOOKS;
+  for (const close of await page.locator('.Toastify__close-button').all()) {
+    await close.click();
+  }
+  await expect(page.locator('.Toastify__toast')).toHaveCount(0);
+  await page.screenshot({ path: path.join(folder, `${name}.png`), clip });
 }
 
 /** A picture for a human eye. */

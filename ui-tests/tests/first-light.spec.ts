@@ -34,7 +34,7 @@ test('a job outlives a server killed with -9 and has the changed parameter', asy
     'data-ok',
     'true'
   );
-  await look(page, 'submit-form');
+  await picture(page, 'submit', { x: 430, y: 0, width: 540, height: 900 });
   const id = await submit(page);
 
   await shows(page, id, 'running');
@@ -46,7 +46,11 @@ test('a job outlives a server killed with -9 and has the changed parameter', asy
   await tab.getByRole('button', { name: 'Open notebook' }).click();
   const partial = page.locator('.jp-NotebookPanel:has(.jp-Mlinfn-note)');
   await expect(partial).toContainText('two calorimeter layers');
-  await expect(partial).toContainText('epoch 10: loss', { timeout: 15_000 });
+  await expect(partial).toContainText('epoch 20: loss', { timeout: 15_000 });
+  await partial
+    .locator('.jp-OutputArea-output')
+    .last()
+    .scrollIntoViewIfNeeded();
   await picture(page, 'job-running');
 
   await place.killServer();

@@ -6,6 +6,7 @@ import {
   look,
   openLab,
   picture,
+  RENEW,
   showPanel,
   test
 } from '../harness/lab';
@@ -48,7 +49,7 @@ test('cards, slices, holders and a line that moves', async ({
 
   const status = page.locator('#jp-bottom-panel').getByTitle('Show the GPUs');
   await expect(status).toContainText(/GPU \d+ (held|free)/);
-  await page.waitForTimeout(3000);
+  await page.waitForTimeout(RENEW ? 50_000 : 0); // a minute of history to look at
   await picture(page, 'gpus', { x: 0, y: 28, width: 440, height: 600 });
 
   await cards.last().locator('[aria-expanded=false]').first().click();

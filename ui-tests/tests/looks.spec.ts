@@ -125,7 +125,7 @@ test.describe.serial('looks', () => {
 
     await showPanel(page, JOBS);
     const rows = page.locator(`#${JOBS} [role=row]`);
-    await expect(rows).toHaveCount(5);
+    await expect(rows.nth(4)).toBeVisible();
     await rows.first().focus();
     await page.keyboard.press('ArrowDown');
     await expect(rows.nth(1)).toBeFocused();
