@@ -18,6 +18,7 @@ from jupyter_mlinfn.jobs.attempt import AttemptFolder
 from jupyter_mlinfn.process.durable import sync_folder
 
 _MAX_MATCHES = 100_000
+_LONGEST_NAME = 200
 
 
 class NoSpaceError(OSError):
@@ -68,7 +69,7 @@ def _results(
     """Files to publish with their names in the output folder; the first is the one to show."""
     source = Path(spec["source"])
     if folder.notebook.exists():
-        name = source.name if source.suffix == ".ipynb" else f"{spec['name']}.ipynb"
+        name = source.name if source.suffix == ".ipynb" else f"{_short(spec['name'])}.ipynb"
         yield folder.notebook, name.replace("/", "-")
     elif spec["kind"] in ("script", "command") and folder.log.exists():
         yield folder.log, f"{source.stem or 'job'}.log"
@@ -79,6 +80,11 @@ def _results(
     for path, name in _asked_for(folder, spec, started):
         if name.split("/")[0] not in taken:
             yield path, name
+
+
+def _short(name: str) -> str:
+    """As much of a job's name as the name of a file may hold (255 bytes with what follows)."""
+    return name.encode()[:_LONGEST_NAME].decode(errors="ignore")
 
 
 def _asked_for(
@@ -100,17 +106,19 @@ def _asked_for(
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file durably, or a folder with the links in it as links."""
+    """Copy a file durably, or a folder with the links in it as links; pipes and such stay behind.
+
+    Not by ``shutil.copytree``: it goes on after an error, and hides that the disk was full.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_symlink():
         target.symlink_to(source.readlink())
     elif source.is_dir():
-        shutil.copytree(source, target, symlinks=True, copy_function=_copy_file)
+        target.mkdir(exist_ok=True)
+        for entry in source.iterdir():
+            _copy(entry, target / entry.name)
+        shutil.copystat(source, target)
     elif source.is_file():
-        _copy_file(source, target)
-
-
-def _copy_file(source: str | Path, target: str | Path) -> None:
-    shutil.copy2(source, target, follow_symlinks=False)
-    with open(target, "rb") as copied:  # noqa: PTH123 - copytree gives text
-        os.fsync(copied.fileno())
+        shutil.copy2(source, target, follow_symlinks=False)
+        with target.open("rb") as copied:
+            os.fsync(copied.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
+from jupyter_mlinfn.jobs.supervisor import publishing
 from jupyter_mlinfn.process import tree
 from tests.jobs.engine.making import make_attempt, run_to_end, start_supervisor, wait_for
 from tests.parts import took_part
@@ -456,6 +458,47 @@ def test_told_to_stop_ends_as_session_ended_or_waits_again(tmp_path: Path) -> No
     end: dict[str, Any] | None = read_json(folder.end)
     assert end is not None
     assert (end["state"], end["reason"]["code"]) == ("failed", "session-ended")
+
+
+def test_what_cannot_be_copied_does_not_keep_the_rest_from_being_published(tmp_path: Path) -> None:
+    folder = make_attempt(
+        tmp_path,
+        "import os, pathlib, socket\n"
+        "out = pathlib.Path(os.environ['MLINFN_OUTPUT_DIR']) / 'run'; out.mkdir()\n"
+        "os.mkfifo(out / 'pipe'); os.symlink('/etc/hostname', out / 'link')\n"
+        "(out / 'model.txt').write_text('trained')\n",
+    )
+    end = run_to_end(folder)
+    results = tmp_path / "work/results/study-aaaaaaaaaa"
+    assert end["output"] == str(results / "study.ipynb")
+    assert (results / "run/model.txt").read_text() == "trained"
+    assert (results / "run/link").is_symlink()
+    assert not (results / "run/pipe").exists()
+
+
+def test_a_disk_that_is_full_for_a_folder_of_results_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_attempt(tmp_path, "1")
+    (folder.outputs / "run").mkdir(parents=True)
+    (folder.outputs / "run" / "model.txt").write_text("trained")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copy2", full)
+    with pytest.raises(publishing.NoSpaceError):
+        publishing.publish(folder, folder.spec(), 0.0)
+    assert not (tmp_path / "work/results/study-aaaaaaaaaa").exists()
+
+
+def test_a_long_name_of_a_cell_is_no_reason_not_to_publish(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, "1", kind="script")
+    folder.notebook.write_text("{}")
+    spec = {**folder.spec(), "name": "é" * 200, "source": str(tmp_path / "work/study.py")}
+    shown = publishing.publish(folder, spec, 0.0)
+    assert shown is not None
+    assert Path(shown).read_text() == "{}"
 
 
 def test_an_unwritable_output_folder_keeps_the_results_in_the_job(tmp_path: Path) -> None:
