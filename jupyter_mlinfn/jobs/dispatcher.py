@@ -13,6 +13,8 @@ import signal
 import time
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
 from jupyter_mlinfn.jobs.backends import attempts, starting
 from jupyter_mlinfn.jobs.backends.capacity import measure
@@ -21,7 +23,7 @@ from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Observation
 from jupyter_mlinfn.jobs.waking import drain, listen
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.errors import MlinfnError
-from jupyter_mlinfn.model.jobs import JobRecord, Reason
+from jupyter_mlinfn.model.jobs import ENDED, JobRecord, Reason
 from jupyter_mlinfn.process import locks
 from jupyter_mlinfn.process.detach import collect
 from jupyter_mlinfn.process.identity import this_machine
@@ -109,21 +111,34 @@ class Dispatcher:
         """Record what is true of the attempts; have each looked after by a supervisor."""
         seen: dict[str, Observation] = {}
         for record in active:
-            folder = starting.newest_folder(self.context, record)
-            seen[record.id] = attempts.observe(folder, record)
-            found = attempts.life(folder)
-            if found == "returned":
-                seen[record.id] = self._take_back(record, folder)
-            elif found == "unsupervised" and folder.job_folder.is_dir():
-                self._supervise(record, folder)
+            try:
+                seen[record.id] = self._look_at(record)
+            except OSError as error:
+                # one folder on a bad disk must not stop the others
+                _log.warning("Job %s cannot be looked after: %s", record.id, error)
         self.context.store.observe_all(seen)
         alive = {(record.id, record.attempts) for record in active}
         self._started = {key: value for key, value in self._started.items() if key in alive}
 
+    def _look_at(self, record: JobRecord) -> Observation:
+        folder = starting.newest_folder(self.context, record)
+        seen = attempts.observe(folder, record)
+        if seen.state in ENDED:
+            return seen
+        found = attempts.life(folder)
+        if found == "returned":
+            return self._take_back(record, folder)
+        if found == "unsupervised":
+            self._supervise(record, folder)
+        return seen
+
     def _take_back(self, record: JobRecord, folder: AttemptFolder) -> Observation:
         """Let a job that could not begin wait for another attempt, but not for ever."""
         told = (read_json(folder.returned) or {}).get("reason")
-        reason = Reason.model_validate(told) if told else None
+        try:
+            reason = Reason.model_validate(told) if told else None
+        except ValidationError:
+            reason = None
         if record.attempts < _MAX_ATTEMPTS:
             self.context.store.requeue(record.id, record.attempts, reason)
             return Observation(state="queued", attempt=record.attempts, reason=reason)

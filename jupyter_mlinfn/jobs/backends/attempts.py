@@ -37,13 +37,22 @@ def life(folder: AttemptFolder) -> Life:
     """
     if folder.end.exists():
         return "ended"
-    if folder.returned.exists():
+    if folder.returned.exists() and not folder.begun.exists():
         return "returned"
     if locks.held(folder.supervisor_lock):
         return "supervised"
     if _on_another_machine(folder) and _silent_for(folder) < _SILENT_AFTER:
         return "elsewhere"
     return "unsupervised"
+
+
+def began_at(folder: AttemptFolder) -> datetime | None:
+    """When the person's code began; ``None`` when it did not, or when nobody can read it."""
+    try:
+        told = datetime.fromisoformat((read_json(folder.begun) or {})["at"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return told if told.tzinfo else None
 
 
 def observe(folder: AttemptFolder, record: JobRecord) -> Observation:
@@ -53,13 +62,16 @@ def observe(folder: AttemptFolder, record: JobRecord) -> Observation:
         return _ended(folder, end, record)
     if not folder.job_folder.is_dir():
         return Observation(state="failed", attempt=record.attempts, reason=_GONE)
-    began = read_json(folder.begun)
+    begun = folder.begun.exists()
+    if record.state == "running" and not begun:
+        # what there was of it was removed: without this its code would run a second time
+        return Observation(state="failed", attempt=record.attempts, reason=_GONE)
     seen = Observation(
-        state="starting" if began is None else "running",
+        state="running" if begun else "starting",
         attempt=record.attempts,
         host=this_machine().host,
-        started_at=began["at"] if began else None,
-        progress=read_progress(folder.path) if began else None,
+        started_at=began_at(folder) if begun else None,
+        progress=read_progress(folder.path) if begun else None,
     )
     if life(folder) == "elsewhere" and _silent_for(folder) > _SILENT_AFTER / 2:
         since = datetime.fromtimestamp(time.time() - _silent_for(folder), UTC)

@@ -124,8 +124,14 @@ class LocalBackend:
             _log.warning("A job could not be started at once: %s", error)
 
     def query(self, records: Sequence[JobRecord]) -> Mapping[JobId, Observation]:
-        """What the job folders say; waiting jobs wait."""
-        return {record.id: self._observe(record) for record in records}
+        """What the job folders say; waiting jobs wait. Silence where a folder cannot be read."""
+        seen = {}
+        for record in records:
+            try:
+                seen[record.id] = self._observe(record)
+            except OSError as error:
+                _log.warning("The folder of job %s cannot be read: %s", record.id, error)
+        return seen
 
     def cancel(self, record: JobRecord) -> None:
         """Leave the word in the job's folder, and see to it that somebody reads it."""

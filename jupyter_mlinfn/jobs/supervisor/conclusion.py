@@ -72,10 +72,10 @@ def _runs_again(folder: AttemptFolder, found: Verdict) -> bool:
 
 
 def _began(folder: AttemptFolder) -> datetime | None:
-    told = read_json(folder.begun)
-    if told is not None:
-        return datetime.fromisoformat(told["at"])
-    return datetime.fromisoformat(now()) if folder.begun.exists() else None
+    try:
+        return datetime.fromisoformat((read_json(folder.begun) or {})["at"])
+    except (KeyError, TypeError, ValueError):
+        return datetime.fromisoformat(now()) if folder.begun.exists() else None
 
 
 def _published(

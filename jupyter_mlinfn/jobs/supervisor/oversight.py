@@ -218,8 +218,12 @@ class Oversight:
     def _heartbeat(self) -> None:
         if time.monotonic() - self._beat > _HEARTBEAT:
             self._beat = time.monotonic()
-            with contextlib.suppress(FileNotFoundError):  # the job folder was removed by hand
+            try:
                 os.utime(self.folder.supervisor)
+            except FileNotFoundError:
+                # the attempt's folder was removed: the job counts as lost, and nobody would
+                # ever hear of it again
+                self.end_all()
 
     def _enforce(self) -> None:
         """Begin to end the job when it must end; kill what does not heed that in time."""

@@ -57,6 +57,8 @@ def test_the_stations_of_an_attempt(folder: AttemptFolder) -> None:
     assert (seen.progress.cells_total, seen.progress.last_line) == (3, "hello")
     os.close(lock)
     folder.returned.write_text("{}")
+    assert attempts.life(folder) == "unsupervised", "no slot is given back once code has begun"
+    folder.begun.unlink()
     assert attempts.life(folder) == "returned"
     folder.end.write_text(
         json.dumps({"state": "succeeded", "reason": None, "ended_at": now(), "exit_code": 0})

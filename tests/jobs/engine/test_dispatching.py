@@ -358,6 +358,49 @@ def test_a_removed_folder_ends_the_job(bench: Bench) -> None:
     assert (record.state, record.reason.code) == ("failed", "lost")
 
 
+@pytest.mark.parametrize("what", ["while it runs", "and ends"])
+def test_a_job_that_removes_its_own_folder_does_not_run_again(bench: Bench, what: str) -> None:
+    wait = WAITING_SCRIPT.splitlines()[-1] if what == "while it runs" else ""
+    script = "\n".join(
+        [
+            *WAITING_SCRIPT.splitlines()[:-1],
+            "while not pathlib.Path('seen').exists(): time.sleep(0.02)",
+            "import shutil; shutil.rmtree(os.environ['MLINFN_JOB_DIR'])",
+            wait,
+        ]
+    )
+    job = bench.submit(script)
+    wait_for(lambda: bench.look(job).state == "running")
+    (bench.work / "seen").touch()
+    if wait:
+        wait_for(lambda: not bench.folder(job).path.exists())
+        bench.look(job)
+        bench.go()
+    record = bench.ended(job)
+    assert record.reason is not None
+    assert (record.state, record.reason.code) == ("failed", "lost")
+    assert bench.ran() == [job]
+
+
+@pytest.mark.parametrize("name", ["begun", "returned.json"])
+@pytest.mark.parametrize("content", ["{}", '{"at": "noon", "reason": {"code": 1}}'])
+def test_one_damaged_folder_stops_no_other_job(
+    gpus: Bench, dispatching: Dispatcher, name: str, content: str
+) -> None:
+    """A job's own code can write there, and so can a disk that fails."""
+    damaged = gpus.submit()
+    dispatching.look()
+    wait_for(lambda: gpus.ran() == [damaged])
+    (gpus.folder(damaged).path / name).write_text(content)
+    other = gpus.submit()
+    dispatching.look()
+    assert set(gpus.backend.query(gpus.store.unfinished("local"))) >= {other}
+    wait_for(lambda: dispatching.look() and other in gpus.ran())
+    gpus.go()
+    wait_for(lambda: (dispatching.look(), gpus.store.get(other).state)[1] == "succeeded", 30)
+    wait_for(lambda: (dispatching.look(), gpus.store.get(damaged).state)[1] in ENDED, 30)
+
+
 def test_a_second_dispatcher_ends_at_once(bench: Bench) -> None:
     lock = locks.acquire(bench.context.state_dir / "dispatcher.lock")
     assert lock is not None
