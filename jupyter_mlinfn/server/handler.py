@@ -65,6 +65,9 @@ class ApiHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is untyped
         await self.room.warm()
         await super().prepare()
 
+    def compute_etag(self) -> None:
+        """No hash of an answer that no cache keeps: 60 MiB would hold up the event loop."""
+
     async def respond(self, route: Route, values: dict[str, str]) -> None:
         """Read the request, call the route's function, send its answer."""
         from jupyter_mlinfn.server.problems import known

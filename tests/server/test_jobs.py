@@ -176,6 +176,15 @@ class TestQueued:
         kernel = (await server.ask("POST", f"jobs/{job['id']}/kernel")).json
         assert kernel["folder"] == str(outside.parent)
 
+    async def test_nothing_is_hashed_on_the_event_loop(
+        self, server: Server, make_notebook: MakeNotebook
+    ) -> None:
+        """An ETag of 60 MiB takes 0.1 s there, for an answer that no cache may keep."""
+        job = await submit(server, make_notebook("fit.ipynb", ["1"]))
+        reply = await server.ask("GET", f"jobs/{job['id']}/notebook")
+        assert reply.status == 200
+        assert "Etag" not in reply.headers
+
     async def test_a_notebook_that_is_too_large_is_not_sent(
         self, server: Server, make_notebook: MakeNotebook, monkeypatch: pytest.MonkeyPatch
     ) -> None:
