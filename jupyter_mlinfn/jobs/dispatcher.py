@@ -70,6 +70,7 @@ class Dispatcher:
         self._revision = -1
         self._started: dict[tuple[str, int], tuple[float, float]] = {}
         self._devices: tuple[float, tuple[FreeAccelerator, ...]] = (0.0, ())
+        self._told: set[str] = set()
 
     def end(self, *_: object) -> None:
         """For SIGTERM: end at the next look. Jobs go on; supervisors start another dispatcher."""
@@ -84,7 +85,7 @@ class Dispatcher:
                     idle_since = time.monotonic()
             except (MlinfnError, OSError) as error:
                 # a locked index or a full disk passes; the jobs that run go on meanwhile
-                _log.warning("%s", error)
+                self._warn(str(error))
                 idle_since = time.monotonic()
             if time.monotonic() - idle_since > linger:
                 return
@@ -99,6 +100,12 @@ class Dispatcher:
         if counts.queued:
             self._start_what_fits()
         return bool(active or counts.queued)
+
+    def _warn(self, text: str) -> None:
+        """Log trouble once, not at every look of a life of weeks."""
+        if text not in self._told and len(self._told) < _MANY:
+            self._told.add(text)
+            _log.warning("%s", text)
 
     def _wait(self) -> None:
         ready, _, _ = select.select([self._pipe], [], [], _LOOK_EVERY)
@@ -115,7 +122,7 @@ class Dispatcher:
                 seen[record.id] = self._look_at(record)
             except OSError as error:
                 # one folder on a bad disk must not stop the others
-                _log.warning("Job %s cannot be looked after: %s", record.id, error)
+                self._warn(f"Job {record.id} cannot be looked after: {error}")
         self.context.store.observe_all(seen)
         alive = {(record.id, record.attempts) for record in active}
         self._started = {key: value for key, value in self._started.items() if key in alive}

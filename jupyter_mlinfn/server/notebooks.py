@@ -24,7 +24,8 @@ async def save(call: Call) -> SavedNotebook:
     else:
         path = asked.path
     await room.run(call.root.file, path, "path")
-    saved = await room.ask_to_save(kernel_id=asked.kernel_id, path=call.root.plain(path))
+    plain = await room.run(call.root.plain, path)
+    saved = await room.ask_to_save(kernel_id=asked.kernel_id, path=plain)
     return await room.run(_as_it_lies, call.root, saved or path, saved is not None)
 
 

@@ -49,6 +49,7 @@ class LocalBackend:
         self._context = context
         self._devices: tuple[float, int] = (0.0, 0)
         self._started_at = 0.0
+        self._unreadable: set[str] = set()
 
     def limits(self) -> Resources:
         """All CPUs, memory and accelerators jobs may use here together."""
@@ -130,7 +131,9 @@ class LocalBackend:
             try:
                 seen[record.id] = self._observe(record)
             except OSError as error:
-                _log.warning("The folder of job %s cannot be read: %s", record.id, error)
+                if record.id not in self._unreadable:
+                    self._unreadable.add(record.id)
+                    _log.warning("The folder of job %s cannot be read: %s", record.id, error)
         return seen
 
     def cancel(self, record: JobRecord) -> None:

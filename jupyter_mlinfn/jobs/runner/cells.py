@@ -17,7 +17,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from jupyter_mlinfn.jobs.attempt import AttemptFolder
 from jupyter_mlinfn.jobs.runner.kernel import StartedKernel
 from jupyter_mlinfn.jobs.runner.logfile import LogFile, plain
-from jupyter_mlinfn.jobs.runner.outcome import Ended, Outcome, begin, write_result
+from jupyter_mlinfn.jobs.runner.outcome import Ended, Outcome, begin, signal_name, write_result
 from jupyter_mlinfn.jobs.runner.outputs import Outputs
 from jupyter_mlinfn.jobs.runner.partial import PartialNotebook
 from jupyter_mlinfn.jobs.runner.stopping import Stopping
@@ -281,7 +281,7 @@ class NotebookRun:
 
     def _death(self) -> str:
         code = self.kernel.process.poll()
-        how = f"by signal {signal.Signals(-code).name}" if code and code < 0 else f"({code})"
+        how = f"by signal {signal_name(-code)}" if code and code < 0 else f"({code})"
         return (
             f"The kernel ended {how} while cell {self.done + 1} of {self.total} ran. "
             "What was there before was kept."

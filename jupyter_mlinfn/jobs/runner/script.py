@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_mlinfn.jobs.attempt import AttemptFolder
 from jupyter_mlinfn.jobs.runner.kernel import kernel_environment, program, start_program, workdir
 from jupyter_mlinfn.jobs.runner.logfile import LogFile
-from jupyter_mlinfn.jobs.runner.outcome import Outcome, begin
+from jupyter_mlinfn.jobs.runner.outcome import Outcome, begin, signal_name
 from jupyter_mlinfn.jobs.runner.stopping import Stopping
 from jupyter_mlinfn.jobs.runner.verify import verify_environment
 from jupyter_mlinfn.magics import shim_folder
@@ -74,7 +74,7 @@ def _outcome(code: int, stopping: Stopping) -> Outcome:
     if stopping.asked:
         return Outcome("stopped", exit_code=code)
     if code < 0:
-        text = f"It was ended by signal {signal.Signals(-code).name}."
+        text = f"It was ended by signal {signal_name(-code)}."
         # exit codes as a shell gives them
         return Outcome.failed("command-failed", text, 128 - code)
     text = f"It ended with exit code {code}. The log holds what it said."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -399,6 +400,27 @@ def test_one_damaged_folder_stops_no_other_job(
     gpus.go()
     wait_for(lambda: (dispatching.look(), gpus.store.get(other).state)[1] == "succeeded", 30)
     wait_for(lambda: (dispatching.look(), gpus.store.get(damaged).state)[1] in ENDED, 30)
+
+
+def test_the_same_trouble_is_logged_once(
+    gpus: Bench,
+    dispatching: Dispatcher,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A dispatcher lives for weeks and looks every second."""
+    gpus.submit()
+    dispatching.look()
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("jupyter_mlinfn.jobs.backends.attempts.observe", broken)
+        for _ in range(5):
+            dispatching.look()
+            assert gpus.backend.query(gpus.store.unfinished("local")) == {}
+    assert len(caplog.records) == 2  # one by the dispatcher, one by the back-end
 
 
 def test_a_second_dispatcher_ends_at_once(bench: Bench) -> None:

@@ -501,6 +501,14 @@ def test_a_long_name_of_a_cell_is_no_reason_not_to_publish(tmp_path: Path) -> No
     assert Path(shown).read_text() == "{}"
 
 
+def test_a_signal_without_a_name_is_told_by_its_number(tmp_path: Path) -> None:
+    folder = make_attempt(tmp_path, script="import os; os.kill(os.getpid(), 40)")
+    end = run_to_end(folder)
+    assert end["reason"]["code"] == "command-failed"
+    assert "signal 40" in end["reason"]["text"]
+    assert end["exit_code"] == 168
+
+
 def test_an_unwritable_output_folder_keeps_the_results_in_the_job(tmp_path: Path) -> None:
     folder = make_attempt(tmp_path, "print('kept')")
     (tmp_path / "work" / "results").write_text("a file where the folder should be")
