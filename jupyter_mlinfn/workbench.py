@@ -7,7 +7,6 @@ first use: a server that nobody asks pays for none of it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import RLock
@@ -139,15 +138,15 @@ class Workbench:
     def backend_context(self) -> BackendContext:
         """What a back-end may use."""
         from jupyter_mlinfn.jobs.backends.protocol import BackendContext, LocalSettings
+        from jupyter_mlinfn.process.detach import own_program
 
         settings = self.settings
         return BackendContext(
             store=self.store,
             folders=self.folders,
             accelerators=self.accelerators,
-            dispatcher_command=(
-                sys.executable, "-I", "-m", "jupyter_mlinfn.cli",
-                "local-dispatcher", f"--data-dir={self.data_dir}",
+            dispatcher_command=own_program(
+                "jupyter_mlinfn.cli", "local-dispatcher", f"--data-dir={self.data_dir}"
             ),
             state_dir=self.database.parent,
             local=LocalSettings(
@@ -155,7 +154,7 @@ class Workbench:
                 memory=settings.job_memory_bytes,
                 reserve_memory=settings.reserve_memory_bytes,
             ),
-        )  # fmt: skip
+        )
 
     @built_once
     def backends(self) -> Mapping[str, Backend]:
