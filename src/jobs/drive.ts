@@ -1,9 +1,11 @@
+import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { Contents, ServerConnection } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { PathExt } from '@jupyterlab/coreutils';
 
 import type { Client } from '../api/client';
+import { joinLines } from './multiline';
 
 export const DRIVE = 'MlinfnJobs';
 
@@ -53,7 +55,9 @@ export class JobsDrive implements Contents.IDrive {
     }
     const notebook = await this._client.notebook(jobOfPath(localPath));
     const wanted = options?.content !== false;
-    const content = wanted ? notebook.content : null;
+    const content = wanted
+      ? joinLines(notebook.content as INotebookContent)
+      : null;
     return model(localPath, 'notebook', notebook.modified, content);
   }
 

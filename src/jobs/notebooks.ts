@@ -15,6 +15,7 @@ import type { Client } from '../api/client';
 import type { LiveSocket } from '../api/live';
 import { jobsIcon } from '../components/icons';
 import { jobOfPath } from './drive';
+import { joinLines } from './multiline';
 
 export const JOB_NOTEBOOK = 'Notebook of a job';
 
@@ -85,7 +86,8 @@ export class JobNotebooks {
         await panel.context.ready;
         if (notebook.modified !== shown && !panel.isDisposed) {
           shown = notebook.modified;
-          await show(panel.context, notebook.content as INotebookContent);
+          const content = notebook.content as INotebookContent;
+          await show(panel.context, joinLines(content));
         }
         final = notebook.final;
       }

@@ -47,10 +47,9 @@ test('a job outlives a server killed with -9 and has the changed parameter', asy
   const partial = page.locator('.jp-NotebookPanel:has(.jp-Mlinfn-note)');
   await expect(partial).toContainText('two calorimeter layers');
   await expect(partial).toContainText('epoch 20: loss', { timeout: 15_000 });
-  await partial
-    .locator('.jp-OutputArea-output')
-    .last()
-    .scrollIntoViewIfNeeded();
+  const printed = partial.locator('.jp-OutputArea-output').last();
+  await printed.scrollIntoViewIfNeeded();
+  expect(await printed.textContent()).not.toContain('\n\n');
   await picture(page, 'job-running');
 
   await place.killServer();
