@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
+from jupyter_mlinfn.model.environments import EnvironmentRef
 from jupyter_mlinfn.model.errors import InputError, Unavailable
 from jupyter_mlinfn.model.jobs import BundledFile, JobRequest, JobSpec
 from jupyter_mlinfn.process.durable import sync_folder
+from jupyter_mlinfn.process.redaction import is_secret_name
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -122,8 +124,9 @@ class BundleWriter:
         with _explained():
             kernel = contents.environment.ref.kernel.model_dump_json(indent=1).encode()
             self._write("bundle/kernel.json", kernel)
-            environment = contents.environment.model_dump_json(indent=1).encode()
-            self._write("bundle/environment.json", environment)
+            recorded = without_secrets(contents.environment.ref)
+            environment = contents.environment.model_copy(update={"ref": recorded})
+            self._write("bundle/environment.json", environment.model_dump_json(indent=1).encode())
             self._write(f"bundle/{contents.main}", contents.content)
             captured = [_manifest(contents.main, contents.content, contents.mtime, "notebook")]
             for name, path in sorted(contents.modules.items()):
@@ -145,7 +148,8 @@ class BundleWriter:
         path = self._folder / name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._files.append(path)
-        with path.open("xb") as stream:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o600), "wb") as stream:
             stream.write(content)
 
     def _copy(self, name: str, path: Path, root: Path) -> BundledFile:
@@ -160,6 +164,15 @@ class BundleWriter:
             ) from error
         self._write(f"bundle/modules/{name}", content)
         return _manifest(name, content, mtime, "module")
+
+
+def without_secrets(ref: EnvironmentRef) -> EnvironmentRef:
+    """``ref`` for records: without variables of the kernel spec that are secrets by their name.
+
+    The kernel still gets them: ``bundle/kernel.json`` is what it is started from.
+    """
+    env = {name: text for name, text in ref.kernel.env.items() if not is_secret_name(name)}
+    return ref.model_copy(update={"kernel": ref.kernel.model_copy(update={"env": env})})
 
 
 def _manifest(

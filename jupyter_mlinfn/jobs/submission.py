@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from jupyter_mlinfn.jobs.bundle import BundleWriter, Contents, InputHashes
+from jupyter_mlinfn.jobs.bundle import BundleWriter, Contents, InputHashes, without_secrets
 from jupyter_mlinfn.jobs.drafting import DEFAULT_KERNEL, Drafting, Prepared
 from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
 from jupyter_mlinfn.jobs.parameter_cell import read_parameters
@@ -204,7 +204,7 @@ class Submission:
                 kind=source.kind,
                 parameters=prepared.accepted,
                 injection=prepared.injection,
-                environment=environment,
+                environment=without_secrets(environment),
                 resources=prepared.resources,
                 backend=prepared.request.backend,
                 evictable=prepared.request.evictable,

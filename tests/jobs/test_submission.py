@@ -16,7 +16,7 @@ from jupyter_mlinfn.jobs.store import JobStore
 from jupyter_mlinfn.jobs.submission import Submission
 from jupyter_mlinfn.model.errors import InputError, NotFound, PartMissing, Refused, Unavailable
 from jupyter_mlinfn.model.jobs import Draft, JobRequest, RerunRequest, Resources
-from tests.jobs.workplace import Kernels, Listener, code, write_notebook
+from tests.jobs.workplace import Kernels, Listener, code, reference, write_notebook
 
 
 @pytest.fixture
@@ -51,6 +51,30 @@ def test_a_good_draft_says_what_would_happen(submission: Submission, train: Path
     assert draft.environment.name == "python3"
     assert draft.output_folder == str(train.parent / "results" / "train-<job>")
     assert not (train.parent / "results").exists()
+
+
+def test_a_secret_of_a_kernel_spec_is_in_no_record(
+    submission: Submission,
+    folders: JobFolders,
+    store: JobStore,
+    train: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only the file the kernel is started from holds it, and that is the person's alone."""
+    ref = reference()
+    env = {"HF_TOKEN": "swordfish", "MODE": "fast"}
+    kernel = ref.kernel.model_copy(update={"env": env})
+    monkeypatch.setattr(Kernels, "resolve", lambda *_: ref.model_copy(update={"kernel": kernel}))
+    job = submission.submit(ask(train))
+    holding = [
+        path
+        for path in folders.data_dir.rglob("*")
+        if path.is_file() and b"swordfish" in path.read_bytes()
+    ]
+    assert holding == [folders.bundle(job.id) / "kernel.json"]
+    assert stat.S_IMODE(holding[0].stat().st_mode) == 0o600
+    assert folders.read_spec(job.id).environment.kernel.env == {"MODE": "fast"}
+    assert store.get(job.id).state == "queued"
 
 
 def test_a_bad_draft_names_all_problems_at_once(submission: Submission, train: Path) -> None:
