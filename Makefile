@@ -64,6 +64,10 @@ lint: $(STAMPS)/node ## ruff, eslint, prettier, stylelint
 	$(BIN)/ruff check jupyter_mlinfn tests benchmarks ui-tests
 	$(BIN)/ruff format --check jupyter_mlinfn tests benchmarks ui-tests
 	$(JLPM) lint:check
+	@$(JLPM) openapi-typescript docs/openapi.json -o .build/generated.ts >/dev/null 2>&1
+	@$(JLPM) prettier --ignore-path /dev/null --log-level=warn --write .build/generated.ts
+	@cmp -s .build/generated.ts src/api/generated.ts || \
+	  { echo "src/api/generated.ts is stale: run 'make openapi' and commit it."; exit 1; }
 
 types: $(STAMPS)/node ## mypy --strict and tsc
 	$(BIN)/mypy
@@ -102,7 +106,7 @@ wheel: install ## dist/*.whl with the prebuilt front end
 	@ls dist/*.whl
 
 openapi: $(STAMPS)/python ## renew docs/openapi.json and the TypeScript types
-	$(BIN)/python -m jupyter_mlinfn.server.openapi > docs/openapi.json
+	$(BIN)/python -m jupyter_mlinfn.server.openapi docs/openapi.json
 	$(JLPM) generate:types && $(JLPM) prettier --write src/api/generated.ts
 
 docs: install ## docs/_build/html
