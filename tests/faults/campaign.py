@@ -129,7 +129,10 @@ class Campaign:
 
     def _kill(self, plan: Round, started: float) -> None:
         """Kill the victim at the planned moment, or as soon as there is one after it."""
-        if plan.after_begin:
+        if plan.victim == "submitter":
+            # it lives for less than a second, and is gone when the job begins
+            time.sleep(max(0.0, started + plan.moment * 0.4 - time.monotonic()))
+        elif plan.after_begin:
             self._until_begun(plan.names[0])
             time.sleep(plan.moment * (plan.seconds + 0.3) / 2)
         else:
