@@ -142,10 +142,10 @@ test('every door leads to the form', async ({ page, place }) => {
   await expect(page.locator('.jp-NotebookPanel')).toBeVisible();
   await command(page, 'apputils:activate-command-palette');
   await page.locator('.lm-CommandPalette-input:visible').fill('Submit as Job');
-  await page
-    .locator('.lm-CommandPalette-item:visible', { hasText: 'Submit as Job' })
-    .first()
-    .click();
+  await expect(
+    page.locator('.lm-CommandPalette-item.lm-mod-active:visible')
+  ).toContainText('Submit as Job');
+  await page.keyboard.press('Enter');
   await expect(await form(page)).toContainText('train.ipynb');
   const tried = await (async () => {
     const answer = page.waitForResponse(
