@@ -4,14 +4,14 @@
 # .venv lacks, so it is made in seconds. Done already: nothing happens.
 set -eu
 cd "$(dirname "$0")/.."
-version=4.4.2
+wanted=ui-tests/collab-requirements.txt
 venv=.venvs/collab
-stamp=$venv/.made-$version
-[ -e "$stamp" ] && exit 0
-rm -rf "$venv"
-.venv/bin/python -m venv "$venv"
-base=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-own=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-echo "import site; site.addsitedir('$base')" >"$own/of-the-checkout.pth"
-"$venv/bin/python" -m pip install -q "jupyter-collaboration==$version"
-touch "$stamp"
+if ! cmp -s "$wanted" "$venv/made-from.txt"; then
+  rm -rf "$venv"
+  .venv/bin/python -m venv "$venv"
+  base=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  own=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  echo "import site; site.addsitedir('$base')" >"$own/of-the-checkout.pth"
+  "$venv/bin/python" -m pip install -q -r "$wanted"
+  cp "$wanted" "$venv/made-from.txt"
+fi

@@ -14,7 +14,7 @@ test('unsaved edits of a shared notebook are in the job', async ({
   page,
   ownPlace
 }) => {
-  if (!fs.existsSync(path.join(COLLAB, 'bin', 'python'))) {
+  if (!fs.existsSync(path.join(COLLAB, 'made-from.txt'))) {
     const why = 'ui-tests/collab-venv.sh could not make .venvs/collab';
     missed(NAME, why);
     test.skip(true, why);
