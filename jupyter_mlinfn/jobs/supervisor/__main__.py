@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -20,7 +19,6 @@ def main(argv: list[str]) -> int:
     slot = folder.read_slot()
     if slot is None:
         return 2
-    os.umask(0o077)
     Oversight(folder, slot).run()
     return 0
 

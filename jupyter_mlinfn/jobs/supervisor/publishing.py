@@ -40,7 +40,7 @@ def publish(folder: AttemptFolder, spec: dict[str, Any], started: float) -> str 
     if target.exists():
         return str(shown)
     try:
-        _publish(found, target)
+        _publish(found, target, {folder.notebook, folder.log})
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpaceError(error.errno, error.strerror, str(target)) from error
@@ -48,19 +48,28 @@ def publish(folder: AttemptFolder, spec: dict[str, Any], started: float) -> str 
     return str(shown)
 
 
-def _publish(found: list[tuple[Path, str]], target: Path) -> None:
+def _publish(found: list[tuple[Path, str]], target: Path, private: set[Path]) -> None:
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
         for source, name in found:
             _copy(source, part / name)
+            if source in private:
+                _open_up(part / name)
         sync_folder(part)
         part.rename(target)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
     sync_folder(target.parent)
+
+
+def _open_up(path: Path) -> None:
+    """Give what was private to the job the rights that the person's new files have."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
 
 
 def _results(

@@ -523,3 +523,22 @@ def test_the_folder_names_what_it_is(tmp_path: Path) -> None:
     assert AttemptFolder(folder.path).read_slot() is not None
     folder.claim.write_text("{")
     assert folder.read_slot() is None
+
+
+def test_what_a_job_writes_has_the_rights_the_persons_own_session_gives(tmp_path: Path) -> None:
+    """In a group's folder a colleague reads results; the job's own records stay private."""
+    folder = make_attempt(tmp_path, "open('beside.txt', 'w').close()\nprint('x')")
+    before = os.umask(0o002)
+    try:
+        end = run_to_end(folder)
+    finally:
+        os.umask(before)
+    output = Path(end["output"])
+    rights = {
+        path.name: oct(path.stat().st_mode & 0o777)
+        for path in (tmp_path / "work" / "beside.txt", output, output.parent)
+    }
+    assert rights == {
+        "beside.txt": "0o664", output.name: "0o664", output.parent.name: "0o775",
+    }  # fmt: skip
+    assert folder.notebook.stat().st_mode & 0o077 == 0
