@@ -49,6 +49,11 @@ export function JobRow(props: IRowProps): React.ReactElement {
       aria-selected={props.selected}
       tabIndex={tabIndex}
       onFocus={props.onFocus}
+      onMouseDown={event => {
+        if (event.detail > 1) {
+          event.preventDefault(); // a double click opens; it need not mark a word
+        }
+      }}
       onDoubleClick={() => actions.open(job.id)}
       onContextMenu={openMenu}
     >
