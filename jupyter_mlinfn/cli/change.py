@@ -14,7 +14,7 @@ from jupyter_mlinfn.cli.options import json_option
 @json_option
 def cancel(job: str, as_json: bool) -> None:
     """End a job with all its processes. What it wrote so far is kept."""
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.records import state_words
     from jupyter_mlinfn.cli.terminal import answer, emit, inert
     from jupyter_mlinfn.model.jobs import ENDED
@@ -36,7 +36,7 @@ def cancel(job: str, as_json: bool) -> None:
 @json_option
 def delete(job: str, yes: bool, as_json: bool) -> None:
     """Remove an ended job's record, log and captured files. Its output folder stays."""
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import answer, emit, inert
 
     bench = open_bench()

@@ -29,7 +29,7 @@ def clean(older_than: int, outputs: bool, yes: bool, as_json: bool) -> int:
 
     Without --yes nothing is removed: you see what would go.
     """
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import emit
     from jupyter_mlinfn.model.jobs import CleanupRequest
 

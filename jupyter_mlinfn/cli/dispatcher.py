@@ -9,7 +9,7 @@ import click
 @click.option("--data-dir", metavar="FOLDER", help="Data folder, when not the configured one.")
 def dispatcher(data_dir: str | None) -> None:
     """Start waiting jobs until none is left. Started by whoever submits; never by hand."""
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.jobs.dispatcher import run
 
     bench = open_bench(data_dir)

@@ -21,7 +21,7 @@ def doctor(as_json: bool) -> int:
 
     The exit code is 1 when something is wrong that jobs cannot do without.
     """
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.server import lab_check
     from jupyter_mlinfn.cli.terminal import emit, say
     from jupyter_mlinfn.diagnosis import Diagnosis, diagnose, failures

@@ -34,7 +34,7 @@ def list_environments(sizes: bool, as_json: bool) -> None:
 
     Sizes and file counts are those measured last, here or by the Environments panel.
     """
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import answer, emit, show
 
     bench = open_bench()
@@ -86,7 +86,7 @@ def environments_table(environments: Sequence[Environment]) -> Table:
 @json_option
 def show_environment(name: str, as_json: bool) -> None:
     """What kernel NAME would give a job: its program, digest and packages."""
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import emit
 
     environments = open_bench().environments

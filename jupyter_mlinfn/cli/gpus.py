@@ -26,7 +26,7 @@ SHOWN_HOLDERS = 3
 @json_option
 def gpus(watch: bool, as_json: bool) -> None:
     """Show the GPUs and MIG slices, how busy they are and who holds them."""
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import emit
 
     if watch and as_json:

@@ -41,7 +41,7 @@ def jobs(
     states: tuple[JobState, ...], search: str | None, limit: int, cursor: str | None, as_json: bool
 ) -> None:
     """List your jobs, newest first."""
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.records import jobs_table
     from jupyter_mlinfn.cli.terminal import answer, emit, say, show
 

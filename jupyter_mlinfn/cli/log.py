@@ -30,7 +30,7 @@ def log(job: str, follow: bool, start: int, as_json: bool) -> None:
 
     With --json one piece of at most 256 KiB; go on with --start and its 'next'.
     """
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import emit, inert, say
     from jupyter_mlinfn.model.jobs import WAITING
 

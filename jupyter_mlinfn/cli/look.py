@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @json_option
 def show_job(job: str, as_json: bool) -> None:
     """All that is known of a job."""
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import emit
 
     bench = open_bench()
@@ -53,7 +53,7 @@ def open_output(job: str, as_json: bool) -> None:
 
     While the job runs this is the notebook as far as it has come.
     """
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import answer, emit, say
     from jupyter_mlinfn.model.errors import Conflict
 

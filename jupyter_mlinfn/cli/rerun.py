@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @json_option
 def rerun(job: str, as_json: bool, wait: bool, **options: Any) -> int:
     """Run a job again: the code that it captured, and what is not given as it was."""
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import answer, emit, inert, say
 
     bench = open_bench()

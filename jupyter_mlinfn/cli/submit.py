@@ -57,7 +57,7 @@ def submit(source: str | None, as_json: bool, **options: Any) -> int:
         return skipped(outer, as_json=as_json)
     saved = find_source(source, options["from_kernel"])
     request = build_request(saved.path, options)
-    from jupyter_mlinfn.cli.bench import open_bench
+    from jupyter_mlinfn.cli.opening import open_bench
 
     bench = open_bench()
     if options["dry_run"]:

@@ -91,7 +91,7 @@ def test_the_whole_life(store: JobStore) -> None:
     assert (attempt.state, attempt.host, attempt.exit_code) == ("succeeded", "h", 0)
     assert (attempt.started_at, attempt.ended_at) == (NOW, NOW)
     assert store.claims("here") == []
-    assert store.last_usage("/work/train.ipynb") == Usage(peak_memory=5)
+    assert store.last_usage("/home/ada/train.ipynb") == Usage(peak_memory=5)
 
 
 def test_silence_marks_but_changes_no_state(store: JobStore) -> None:

@@ -113,19 +113,19 @@ def make_spec(job: str | None = None, **changes: Any) -> JobSpec:
         "name": f"job {job}",
         "token": f"token-{job}",
         "user": "somebody",
-        "source": "/work/train.ipynb",
-        "workdir": "/work",
+        "source": "/home/ada/train.ipynb",
+        "workdir": "/home/ada",
         "kind": "notebook",
         "environment": reference(),
         "resources": Resources(**resources),
         "backend": "local",
-        "output_folder": f"/work/results/train-{job}",
+        "output_folder": f"/home/ada/results/train-{job}",
         "submitted_at": datetime.now(UTC),
     }
     return JobSpec(**{**values, **changes})
 
 
-REQUEST = JobRequest(source="/work/train.ipynb")
+REQUEST = JobRequest(source="/home/ada/train.ipynb")
 
 
 def code(source: str, *tags: str) -> dict[str, Any]:

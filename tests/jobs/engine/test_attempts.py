@@ -33,8 +33,8 @@ def record(**changes: Any) -> JobRecord:
         "backend": "local",
         "environment": EnvironmentName(name="python3"),
         "resources": Resources(),
-        "source": "/work/study.ipynb",
-        "output_folder": "/work/results",
+        "source": "/home/ada/study.ipynb",
+        "output_folder": "/home/ada/results",
         "attempts": 1,
         "submitted_at": now(),
     }
