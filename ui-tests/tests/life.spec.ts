@@ -12,6 +12,7 @@ import {
 import {
   command,
   expect,
+  kernelReady,
   look,
   openLab,
   showPanel,
@@ -140,6 +141,7 @@ test('every door leads to the form', async ({ page, place }) => {
     .locator('.jp-DirListing-item', { hasText: 'train.ipynb' })
     .dblclick();
   await expect(page.locator('.jp-NotebookPanel')).toBeVisible();
+  await kernelReady(page); // until then the notebook takes the focus from the palette
   await command(page, 'apputils:activate-command-palette');
   await page.locator('.lm-CommandPalette-input:visible').fill('Submit as Job');
   await expect(
