@@ -20,10 +20,12 @@ def main(names: list[str]) -> int:
         print(f"No benchmark {', '.join(sorted(strangers))}; there are: {', '.join(known)}.")
         return 2
     figures: list[Figure] = []
-    for name in names or known:
-        print(f"… {name}", file=sys.stderr, flush=True)
-        figures += importlib.import_module(f"benchmarks.bench_{name}").run()
-    print(table(figures))
+    try:
+        for name in names or known:
+            print(f"… {name}", file=sys.stderr, flush=True)
+            figures += importlib.import_module(f"benchmarks.bench_{name}").run()
+    finally:
+        print(table(figures))
     return int(any(f.asked is not None and f.value > f.asked for f in figures))
 
 

@@ -89,7 +89,7 @@ def server(
     log = (folder / "server.log").open("w")
     process = subprocess.Popen(
         [
-            str(python), "-m", "jupyter", "server", "--no-browser", "--allow-root",
+            str(python), "-m", "jupyter_server", "--no-browser", "--allow-root",
             f"--port={port}", f"--ServerApp.root_dir={root}",
             f"--IdentityProvider.token={token}", *arguments,
         ],

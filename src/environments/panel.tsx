@@ -134,7 +134,7 @@ function Row(props: {
         {kernel && onUse && !one.problem && (
           <button
             className="jp-Mlinfn-button"
-            aria-label={`Use ${one.name} for a job`}
+            aria-label={`Use for job: ${one.name}`}
             onClick={() => onUse(kernel)}
           >
             Use for job

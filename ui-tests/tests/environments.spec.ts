@@ -33,7 +33,7 @@ test('list, search, and a job with the environment chosen', async ({
   await expect(rows.first()).toBeVisible();
 
   await panel
-    .getByRole('button', { name: /for a job/ })
+    .getByRole('button', { name: /Use for job/ })
     .first()
     .click();
   const open = await form(page);
