@@ -4,6 +4,7 @@ import {
   kernelReady,
   leftWidth,
   look,
+  noAxeViolations,
   openLab,
   picture,
   RENEW,
@@ -57,6 +58,7 @@ test('cards, slices, holders and a line that moves', async ({
   await expect(panel).toContainText('Measured by');
   await expect(panel.locator('canvas').first()).toBeVisible();
   await look(page, 'gpu-details');
+  await noAxeViolations(page, `#${GPUS}`);
 });
 
 test('a machine without a GPU says so calmly', async ({ page, ownPlace }) => {

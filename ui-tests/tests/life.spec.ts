@@ -14,6 +14,7 @@ import {
   expect,
   kernelReady,
   look,
+  noAxeViolations,
   openLab,
   showPanel,
   test
@@ -65,6 +66,7 @@ test('cancel, edit and rerun, delete, clean up', async ({ page, place }) => {
   await clean.getByRole('combobox').selectOption({ label: 'any time ago' });
   await expect(clean).toContainText('patient');
   await look(page, 'clean-up');
+  await noAxeViolations(page, '.jp-Mlinfn-dialog');
   await clean.getByRole('button', { name: /^Remove \d+ jobs?/ }).click();
   await expect(await row(page, second)).toHaveCount(0);
   expect(await place.jobs()).toEqual([]);
@@ -116,6 +118,7 @@ test('a parameter without a parameters cell is offered a new first cell', async 
     'false'
   );
   await look(page, 'no-parameters-cell');
+  await noAxeViolations(page, '.jp-Mlinfn-dialog');
   await open.getByRole('checkbox', { name: /no parameters cell/ }).check();
   await expect(open.locator('.jp-Mlinfn-outlook')).toHaveAttribute(
     'data-ok',
