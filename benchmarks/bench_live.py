@@ -11,13 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event, Thread
 
 import psutil
 
-from benchmarks.figures import Figure, median
-from benchmarks.servers import Server, server
+from benchmarks.bench_gpus import CARDS, SLICES, processes
+from benchmarks.bench_gpus import Load as GpuLoad
+from benchmarks.figures import Figure, median, quantile
+from benchmarks.servers import Server, peers_python, server
+from jupyter_mlinfn.gpus.simulated.library import library
+from jupyter_mlinfn.gpus.simulated.state import STATE_VARIABLE, State
 
 CLIENTS = 200
 SECONDS = 20.0
@@ -34,7 +41,7 @@ async def listen(url, token, received):
     await socket.write_message(json.dumps({"type": "subscribe", "topic": "gpus"}))
     while (text := await socket.read_message()) is not None:
         frame = json.loads(text)
-        received.append((time.monotonic(), frame["type"], len(text)))
+        received.append((time.monotonic(), frame.get("type"), len(text)))
 
 async def main(url, token, count, seconds):
     received = [[] for _ in range(count)]
@@ -62,9 +69,10 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
 
 @dataclass(frozen=True)
 class Load:
-    """What was seen in one stretch of time: median seconds of ``/api``, CPU shares of a core."""
+    """Seen in one stretch of time: median and p95 seconds of ``/api``, CPU shares of a core."""
 
     api: float
+    slow_api: float
     server_cpu: float
     agent_cpu: float
 
@@ -89,6 +97,7 @@ def _watch(running: Server, seconds: float) -> Load:
     passed = time.monotonic() - begin
     return Load(
         api=median(waits),
+        slow_api=quantile(waits, 0.95),
         server_cpu=(_cpu(process) - before) / passed,
         agent_cpu=(sum(map(_cpu, agents)) - agents_before) / passed,
     )
@@ -96,25 +105,56 @@ def _watch(running: Server, seconds: float) -> Load:
 
 def run() -> list[Figure]:
     """CPU of the server beyond idle in % of a core, bytes/s of a client, ``/api`` against idle."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        arguments = ("--ServerApp.jpserver_extensions={'jupyter_mlinfn': True}",)
-        with server(
-            Path(sys.executable), folder, *arguments, env={"MLINFN_GPUS": "simulated"}
-        ) as running:
-            _watch(running, 2.0)
-            idle = _watch(running, SECONDS / 2)
-            url = running.url.replace("http", "ws", 1) + "/mlinfn/live"
-            listeners = subprocess.Popen(
-                [sys.executable, "-c", LISTENERS, url, running.token, str(CLIENTS), str(SECONDS)],
-                stdout=subprocess.PIPE, text=True,
-            )  # fmt: skip
-            assert listeners.stdout is not None
-            if listeners.stdout.readline().strip() != "ready":
-                raise RuntimeError("the clients could not listen")
+    with tempfile.TemporaryDirectory() as name, processes(CARDS * SLICES) as pids:
+        ours = _ours(Path(name) / "ours", GpuLoad(pids, gpm=False))
+        theirs = _theirs(Path(name) / "theirs", GpuLoad(pids, gpm=False))
+    peer = replace(ours[-1], peer="jupyterlab-nvdashboard, 1 client, MIG off", peer_value=theirs)
+    return [*ours[:-1], peer]
+
+
+@contextmanager
+def _driver(folder: Path, load: GpuLoad, *, cut: bool) -> Iterator[dict[str, str]]:
+    """The environment of a server whose driver has ``load``; a second passes every second."""
+    folder.mkdir(parents=True)
+    over = Event()
+
+    def state() -> State:
+        now = load.step()
+        return (
+            now
+            if cut
+            else State(
+                cards=[replace(card, mig=False, util=50, instances=[]) for card in now.cards]
+            )
+        )
+
+    def live() -> None:
+        while not over.wait(1.0):
+            state().write(folder / "state")
+
+    state().write(folder / "state")
+    clock = Thread(target=live)
+    clock.start()
+    try:
+        yield {
+            STATE_VARIABLE: str(folder / "state"),
+            "LD_LIBRARY_PATH": str(library().parent),
+        }
+    finally:
+        over.set()
+        clock.join()
+
+
+def _ours(folder: Path, load: GpuLoad) -> list[Figure]:
+    extension = "--ServerApp.jpserver_extensions={'jupyter_mlinfn': True}"
+    with (
+        _driver(folder, load, cut=True) as driver,
+        server(Path(sys.executable), folder, extension, env=driver) as running,
+    ):
+        _watch(running, 2.0)
+        idle = _watch(running, SECONDS / 2)
+        with _listening(running, "/mlinfn/live", CLIENTS) as heard:
             busy = _watch(running, SECONDS - 2.0)
-            heard = json.loads(listeners.stdout.readline())
-            listeners.wait(30)
     if heard["least"] < SECONDS / 2:
         raise RuntimeError(f"a client heard only {heard['least']} frames in {SECONDS:.0f} s")
     streaming = (busy.server_cpu - idle.server_cpu) * 100
@@ -125,4 +165,36 @@ def run() -> list[Figure]:
         Figure("live: frames for each client", heard["frames"], "Hz"),
         Figure("live: /api p50 while streaming", busy.api * 1e3, "ms", idle.api * 1.2e3,
                "the same server idle", idle.api * 1e3),
+        Figure("live: /api p95 while streaming", busy.slow_api * 1e3, "ms"),
     ]  # fmt: skip
+
+
+def _theirs(folder: Path, load: GpuLoad) -> float:
+    """Milliseconds, p95, of ``/api`` with one client of nvdashboard's resource view at 1 Hz.
+
+    With MIG on it sends nothing and logs a traceback a second, so its cards are not cut.
+    """
+    extension = "--ServerApp.jpserver_extensions={'jupyterlab_nvdashboard': True}"
+    with (
+        _driver(folder, load, cut=False) as driver,
+        server(peers_python(), folder, extension, env=driver) as running,
+        _listening(running, "/nvdashboard/gpu_resource", 1),
+    ):
+        return _watch(running, SECONDS - 2.0).slow_api * 1e3
+
+
+@contextmanager
+def _listening(running: Server, path: str, clients: int) -> Iterator[dict[str, float]]:
+    """Clients that listen from a process of their own; what they heard is there at the end."""
+    url = running.url.replace("http", "ws", 1) + path
+    heard: dict[str, float] = {}
+    listeners = subprocess.Popen(
+        [sys.executable, "-c", LISTENERS, url, running.token, str(clients), str(SECONDS)],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert listeners.stdout is not None
+    if listeners.stdout.readline().strip() != "ready":
+        raise RuntimeError("the clients could not listen")
+    yield heard
+    heard.update(json.loads(listeners.stdout.readline()))
+    listeners.wait(30)

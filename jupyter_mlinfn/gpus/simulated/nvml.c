@@ -408,6 +408,14 @@ API nvmlDeviceGetPcieThroughput(handle_t h, int counter, unsigned *to) {
     return OK;
 }
 
+/* Asked by other programs when they start; ours asks neither. */
+API nvmlDeviceGetMaxPcieLinkGeneration(handle_t h, unsigned *to) { PARENT(h); *to = 4; return leave(OK); }
+API nvmlDeviceGetNvLinkVersion(handle_t h, unsigned link, unsigned *to) {
+    (void)link, (void)to;
+    PARENT(h);
+    return leave(NOT_SUPPORTED);
+}
+
 /* ---- processes --------------------------------------------------------------------------- */
 
 struct listed { unsigned pid; u64 memory; unsigned gi, ci; };
