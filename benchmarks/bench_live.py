@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +31,9 @@ SECONDS = 20.0
 PAUSE = 0.05
 """Seconds between two ``/api`` requests."""
 
+SUBSCRIBE = {"type": "subscribe", "topic": "gpus"}
+ONCE_A_SECOND = {"updateFrequency": 1000, "isPaused": False}
+
 LISTENERS = """
 import asyncio, json, sys, time
 from tornado.httpclient import HTTPRequest
@@ -38,7 +41,7 @@ from tornado.websocket import websocket_connect
 
 async def listen(url, token, received):
     socket = await websocket_connect(HTTPRequest(url, headers={"Authorization": f"token {token}"}))
-    await socket.write_message(json.dumps({"type": "subscribe", "topic": "gpus"}))
+    await socket.write_message(sys.argv[5])
     while (text := await socket.read_message()) is not None:
         frame = json.loads(text)
         received.append((time.monotonic(), frame.get("type"), len(text)))
@@ -50,7 +53,7 @@ async def main(url, token, count, seconds):
         await asyncio.sleep(0.1)
         for task in tasks:
             if task.done():
-                task.result()
+                raise RuntimeError(f"a connection was closed: {task.exception()}")
     print("ready", flush=True)
     begin = time.monotonic()
     await asyncio.sleep(seconds)
@@ -153,7 +156,7 @@ def _ours(folder: Path, load: GpuLoad) -> list[Figure]:
     ):
         _watch(running, 2.0)
         idle = _watch(running, SECONDS / 2)
-        with _listening(running, "/mlinfn/live", CLIENTS) as heard:
+        with _listening(running, "/mlinfn/live", CLIENTS, SUBSCRIBE) as heard:
             busy = _watch(running, SECONDS - 2.0)
     if heard["least"] < SECONDS / 2:
         raise RuntimeError(f"a client heard only {heard['least']} frames in {SECONDS:.0f} s")
@@ -178,18 +181,21 @@ def _theirs(folder: Path, load: GpuLoad) -> float:
     with (
         _driver(folder, load, cut=False) as driver,
         server(peers_python(), folder, extension, env=driver) as running,
-        _listening(running, "/nvdashboard/gpu_resource", 1),
+        _listening(running, "/nvdashboard/gpu_resource", 1, ONCE_A_SECOND),
     ):
         return _watch(running, SECONDS - 2.0).slow_api * 1e3
 
 
 @contextmanager
-def _listening(running: Server, path: str, clients: int) -> Iterator[dict[str, float]]:
+def _listening(
+    running: Server, path: str, clients: int, hello: Mapping[str, object]
+) -> Iterator[dict[str, float]]:
     """Clients that listen from a process of their own; what they heard is there at the end."""
     url = running.url.replace("http", "ws", 1) + path
     heard: dict[str, float] = {}
     listeners = subprocess.Popen(
-        [sys.executable, "-c", LISTENERS, url, running.token, str(clients), str(SECONDS)],
+        [sys.executable, "-c", LISTENERS, url, running.token, str(clients), str(SECONDS),
+         json.dumps(hello)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert listeners.stdout is not None
