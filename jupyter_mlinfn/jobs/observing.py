@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, update
 
 from jupyter_mlinfn.jobs.backends.protocol import Observation
 from jupyter_mlinfn.jobs.claims import release
 from jupyter_mlinfn.jobs.rows import change, document, select_jobs, write_attempt
-from jupyter_mlinfn.jobs.tables import jobs
+from jupyter_mlinfn.jobs.tables import attempts, jobs
 from jupyter_mlinfn.jobs.transitions import may_follow
 from jupyter_mlinfn.model.jobs import ACTIVE, ENDED
 
@@ -61,9 +61,12 @@ def apply(connection: Connection, job: str, seen: Observation) -> bool:
     change(connection, job, **values)
     if follows(row, seen):
         seen = _numbered(seen)
+        if seen.attempt > row.attempts:
+            _end_earlier_attempts(connection, job, seen.attempt)
         if seen.attempt:
             _apply_to_attempt(connection, job, seen)
-        if _over(seen):
+        if seen.state not in ACTIVE:
+            # a job that its batch system queued again holds nothing either
             release(connection, job)
     return True
 
@@ -98,6 +101,16 @@ def _followed(row: Row[Any], seen: Observation) -> dict[str, Any]:
     if seen.state in ENDED:
         values |= {"ended_at": seen.ended_at or datetime.now(UTC), "cancelling": False}
     return values
+
+
+def _end_earlier_attempts(connection: Connection, job: str, number: int) -> None:
+    """A newer attempt says that those before it are over, also when nobody saw them end."""
+    earlier = (attempts.c.job == job, attempts.c.number < number)
+    connection.execute(
+        update(attempts)
+        .where(*earlier, attempts.c.state.in_(sorted(ACTIVE)))
+        .values(state="evicted", ended_at=datetime.now(UTC))
+    )
 
 
 def _apply_to_attempt(connection: Connection, job: str, seen: Observation) -> None:

@@ -215,3 +215,15 @@ def test_what_was_acknowledged_survives_kill_9(store: JobStore, after: float) ->
         assert store.get(job).state == "queued"
     with store.database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+
+
+def test_a_job_that_is_queued_again_holds_no_slot(store: JobStore) -> None:
+    job = store.insert(make_spec(), REQUEST).id
+    machine = Capacity(cpus=4, memory=8 * 2**30)
+    assert store.claim("here", machine, ()) is not None
+    store.observe(job, Observation(state="queued", attempt=2))
+    assert store.get(job).state == "queued"
+    assert store.claims("here") == []
+    first, second = store.attempts(job)
+    assert (first.state, second.state) == ("evicted", "queued")
+    assert first.ended_at is not None

@@ -20,6 +20,14 @@ from tornado.testing import bind_unused_port
 CONFIGURATION = Path(__file__).parent.parent.parent / "jupyter-config" / "server-config"
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; none of one that has just ended (a look at ``git``, for example)."""
+    try:
+        return process.cmdline()
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):
+        return []
+
+
 class Server:
     """A server of its own, spoken to over HTTP."""
 
@@ -29,8 +37,7 @@ class Server:
 
     def kernels(self) -> list[psutil.Process]:
         """The kernels among the processes that the server has started."""
-        children = self.process.children()
-        return [child for child in children if "ipykernel_launcher" in child.cmdline()]
+        return [one for one in self.process.children() if "ipykernel_launcher" in words_of(one)]
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
