@@ -45,9 +45,7 @@ def submit_and_wait(bench: Workbench, source: Path) -> JobRecord:
     return bench.store.get(job.id)
 
 
-def test_a_finished_job_shows_where_it_ended_not_where_it_was_last_seen(
-    bench: Workbench, tmp_path: Path
-) -> None:
+def test_one_job_through_the_whole_house(bench: Workbench, tmp_path: Path) -> None:
     source = notebook(tmp_path / "four.ipynb", *(f"print('cell {n}')" for n in range(1, 5)))
     record = submit_and_wait(bench, source)
     assert record.state == "succeeded", record.reason

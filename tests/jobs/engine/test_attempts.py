@@ -67,6 +67,17 @@ def test_the_stations_of_an_attempt(folder: AttemptFolder) -> None:
     assert attempts.observe(folder, record(attempts=3)).attempt == 3
 
 
+def test_the_end_tells_the_last_progress_not_the_one_last_seen(folder: AttemptFolder) -> None:
+    """A short job ends between two looks; its list entry then stood at the cell seen before."""
+    folder.begun.write_text(json.dumps({"at": now()}))
+    folder.event("cell-done", cell=6, cells_done=6, cells_total=6)
+    folder.end.write_text(json.dumps({"state": "succeeded", "reason": None, "ended_at": now()}))
+    seen = attempts.observe(folder, record(state="running"))
+    assert seen.state == "succeeded"
+    assert seen.progress is not None
+    assert (seen.progress.cells_done, seen.progress.cells_total) == (6, 6)
+
+
 @pytest.mark.parametrize("content", ['{"state": "no such state"}', '{"state": "failed", "x": 1}'])
 def test_a_damaged_end_still_ends_the_job(folder: AttemptFolder, content: str) -> None:
     folder.end.write_text(content)
