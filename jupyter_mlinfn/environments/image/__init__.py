@@ -1,0 +1,1 @@
+"""The one-file form of an environment."""
