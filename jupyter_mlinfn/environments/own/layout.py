@@ -6,7 +6,8 @@
         own/<name>/environment.json      the record; replacing it is the one moment of change
         own/<name>/lock                  held by whoever changes the environment
         own/<name>/prefixes/<short>/     one installation per lock, never changed by us afterwards
-        own/<name>/locks/<short>/        environment.yml, conda-lock.yml, explicit.txt, manifest
+        own/<name>/locks/<short>/        environment.yml, conda-lock.yml, explicit.txt,
+                                           manifest.json
         own/<name>/current               link to the prefix in use, for people
         own/<name>/staging-<task>/       what is being built; nothing points to it
         images/<digest>.{sqfs,sif}       packed environments
@@ -82,6 +83,10 @@ class Place:
     def papers(self, digest: str) -> Path:
         """Where the files that describe the lock ``digest`` are."""
         return self.folder / "locks" / short(digest)
+
+    def manifest(self, digest: str) -> Path:
+        """The manifest of all files of the prefix of ``digest``."""
+        return self.papers(digest) / "manifest.json"
 
     def staging(self, task: str) -> Path:
         """Where ``task`` builds."""

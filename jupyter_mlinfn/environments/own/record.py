@@ -16,7 +16,11 @@ _LARGEST = 16 * 2**20
 
 
 class HistoryEntry(BaseModel):
-    """One state the environment was in. ``text`` says in words what had been done."""
+    """One state the environment was in. ``text`` says in words what had been done.
+
+    ``task`` made it; by this, a task whose engine died after the record was replaced is known
+    to be done.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,6 +28,7 @@ class HistoryEntry(BaseModel):
     at: AwareDatetime
     action: Literal["create", "clone", "change", "restore"]
     text: str
+    task: str | None = None
 
 
 class EnvironmentRecord(BaseModel):

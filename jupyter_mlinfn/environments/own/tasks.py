@@ -1,0 +1,308 @@
+"""Tasks: started here, carried out by the engine's process, read by everybody.
+
+::
+
+    tasks/<id>/request.json    what is asked
+    tasks/<id>/policy.json     what is allowed
+    tasks/<id>/alive           held by the engine as long as it lives
+    tasks/<id>/events.jsonl    how far it is, one line an event
+    tasks/<id>/cancel          asks the engine to stop
+    tasks/<id>/result.json     how it ended; the last file that is written
+    tasks/<id>/log             what the engine printed
+
+The engine survives whoever started it. One that died is known by its lock, not by a PID.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from jupyter_mlinfn.environments.own.layout import Layout, check_name
+from jupyter_mlinfn.environments.own.policy import Policy
+from jupyter_mlinfn.environments.own.record import read_record
+from jupyter_mlinfn.environments.reading import read_head
+from jupyter_mlinfn.model.environment_tasks import (
+    Clone,
+    Create,
+    Task,
+    TaskEvent,
+    TaskList,
+    TaskRequest,
+    TaskResult,
+)
+from jupyter_mlinfn.model.errors import Conflict, MlinfnError, NotFound, Unavailable
+from jupyter_mlinfn.process.detach import collect, own_program, start_detached
+from jupyter_mlinfn.process.durable import touch_durably, write_durably
+from jupyter_mlinfn.process.locks import held
+
+ENGINE = "jupyter_mlinfn.environments.engine"
+
+_REQUEST: TypeAdapter[TaskRequest] = TypeAdapter(TaskRequest)
+_LARGEST = 64 * 2**20
+_TAIL = 16 * 1024
+_STARTING = 15.0
+"""Seconds in which an engine that has said nothing yet is taken to be starting."""
+_SHOWN_AFTER_END = timedelta(hours=1)
+_KEPT_AFTER_END = timedelta(days=1)
+_LOOK_EVERY = 0.05
+_PASSED_ON = frozenset(
+    {
+        "HOME", "PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME",
+        "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR",
+        "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_CERT",
+        "PIP_CONFIG_FILE", "RATTLER_AUTH_FILE", "CONDA_OVERRIDE_GLIBC",
+    }
+)  # fmt: skip
+"""What a program that fetches packages needs of the environment; no token is among it."""
+
+
+class EnvironmentTasks:
+    """The tasks in a layout. Methods read files: not for an event loop.
+
+    ``policy`` is asked at every start, so that it is the policy of then.
+    """
+
+    def __init__(self, layout: Layout, policy: Callable[[], Policy], *, engine: str = ENGINE):
+        self.layout = layout
+        self._policy = policy
+        self._engine = engine
+
+    def start(self, request: TaskRequest) -> Task:
+        """Start ``request`` in a process of its own.
+
+        Raises :class:`InputError` for a name that cannot be one, :class:`Conflict` when another
+        task works on this environment or it exists already, :class:`NotFound` when it does not,
+        :class:`Unavailable` when the data folder cannot be written.
+        """
+        self._check(request)
+        identifier = secrets.token_hex(8)
+        try:
+            self._write(identifier, request)
+        except OSError as error:
+            raise Unavailable(
+                f"The task could not be written down: {error.strerror}. Nothing was changed.",
+                code="data-folder",
+                hint="Free some space or ask who owns the data folder.",
+            ) from error
+        self._launch(identifier)
+        return self.read(identifier)
+
+    def read(self, identifier: str) -> Task:
+        """The task as it is now. Raises :class:`NotFound`, :class:`Unavailable`."""
+        folder = self.layout.task(identifier)
+        try:
+            request = _REQUEST.validate_json(read_head(folder / "request.json", _LARGEST))
+            started = (folder / "request.json").stat().st_mtime
+        except FileNotFoundError:
+            raise NotFound(
+                f"There is no task {identifier}.",
+                code="task-not-found",
+                hint="Tasks are kept for one day after their end.",
+            ) from None
+        except (OSError, ValidationError) as error:
+            raise Unavailable(
+                f"The task {identifier} cannot be read: {error}", code="task-record"
+            ) from error
+        result = _read_result(folder)
+        if result is None and not self._alive(folder, started):
+            result = self._conclude(folder, identifier, request)
+        return Task(
+            id=identifier,
+            action=request.action,
+            name=request.name,
+            preview=request.preview,
+            state=result.state if result else "running",
+            started_at=datetime.fromtimestamp(started, UTC),
+            event=_last_event(folder / "events.jsonl"),
+            result=result,
+        )
+
+    def list(self) -> TaskList:
+        """Tasks that run, and those that ended within the last hour; newest first."""
+        collect()
+        since = datetime.now(UTC) - _SHOWN_AFTER_END
+        shown = [
+            task for task in self._all() if task.result is None or task.result.ended_at > since
+        ]
+        return TaskList(tasks=tuple(sorted(shown, key=lambda task: task.started_at, reverse=True)))
+
+    def cancel(self, identifier: str) -> Task:
+        """Ask the engine to stop. A task that has ended stays as it ended."""
+        task = self.read(identifier)
+        if task.state != "running":
+            return task
+        try:
+            touch_durably(self.layout.task(identifier) / "cancel")
+        except OSError as error:
+            raise Unavailable(
+                f"The task could not be told to stop: {error.strerror}.", code="data-folder"
+            ) from error
+        return self.read(identifier)
+
+    def wait(self, identifier: str, seconds: float) -> Task:
+        """The task when it has ended, or as it is after ``seconds``."""
+        until = time.monotonic() + seconds
+        while (task := self.read(identifier)).state == "running" and time.monotonic() < until:
+            time.sleep(_LOOK_EVERY)
+        return task
+
+    def tidy(self) -> int:
+        """Remove tasks that ended more than a day ago; how many."""
+        since = datetime.now(UTC) - _KEPT_AFTER_END
+        old = [task for task in self._all() if task.result and task.result.ended_at < since]
+        for task in old:
+            shutil.rmtree(self.layout.task(task.id), ignore_errors=True)
+        return len(old)
+
+    def running(self, name: str) -> Task | None:
+        """The task that changes the environment ``name`` now."""
+        for task in self._all():
+            if task.name == name and task.state == "running" and not task.preview:
+                return task
+        return None
+
+    def _check(self, request: TaskRequest) -> None:
+        place = self.layout.place(check_name(request.name))
+        makes = isinstance(request, (Create, Clone))
+        if makes and place.record.exists():
+            raise Conflict(
+                f"You have an environment named '{request.name}' already.",
+                code="environment-exists",
+                field="name",
+                hint="Choose another name, or delete that one first.",
+            )
+        if not makes:
+            read_record(place)
+        if request.preview:
+            return
+        if (other := self.running(request.name)) is not None:
+            raise _busy(request.name, f"The task {other.id} ({other.action}) works on it.")
+        if held(place.lock):
+            raise _busy(request.name, "Another program works on it.")
+
+    def _write(self, identifier: str, request: TaskRequest) -> None:
+        self.layout.tasks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = self.layout.tasks / f".{identifier}.new"
+        draft.mkdir(mode=0o700)
+        try:
+            write_durably(draft / "policy.json", self._policy().model_dump_json(indent=1))
+            touch_durably(draft / "alive")
+            write_durably(draft / "request.json", request.model_dump_json(indent=1))
+            draft.rename(self.layout.tasks / identifier)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+    def _launch(self, identifier: str) -> None:
+        folder = self.layout.task(identifier)
+        argv = own_program(self._engine, str(folder))
+        try:
+            start_detached(argv, env=engine_environment(), cwd=folder, log=folder / "log")
+        except OSError as error:
+            text = f"The engine cannot be started: {error.strerror}. Nothing was changed."
+            _write_result(folder, _result("failed", text, code="program-missing", exit_code=3))
+
+    def _alive(self, folder: Path, started: float) -> bool:
+        """Whether an engine works on it, or has just been started and said nothing yet."""
+        if held(folder / "alive"):
+            return True
+        said_something = (folder / "events.jsonl").exists()
+        return not said_something and time.time() - started < _STARTING
+
+    def _conclude(self, folder: Path, identifier: str, request: TaskRequest) -> TaskResult | None:
+        """The result of a task whose engine died. It may have ended while we looked."""
+        if (result := _read_result(folder)) is not None:
+            return result
+        text = self._what_happened(identifier, request)
+        result = _result("interrupted", text, code="interrupted", exit_code=1)
+        with suppress(OSError):  # on a full disk the next look comes to the same end
+            _write_result(folder, result)
+        return result
+
+    def _what_happened(self, identifier: str, request: TaskRequest) -> str:
+        died = "The program that did it was ended before it could say so"
+        try:
+            record = read_record(self.layout.place(request.name))
+        except MlinfnError:
+            return f"{died}. Nothing was changed. You can start it again."
+        if any(entry.task == identifier for entry in record.history):
+            return f"{died}, but it was done: '{request.name}' is in its new state."
+        return f"{died}. '{request.name}' is as it was before. You can start it again."
+
+    def _all(self) -> Iterator[Task]:
+        try:
+            names = [entry.name for entry in os.scandir(self.layout.tasks)]
+        except FileNotFoundError:
+            return
+        for name in names:
+            if name.startswith("."):
+                continue
+            try:
+                yield self.read(name)
+            except MlinfnError:
+                continue  # removed while we look, or no task of ours
+
+
+def engine_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What the engine's process gets of ``environ`` (default: ours): a short list of names."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    given = os.environ if environ is None else environ
+    passed = {name: given[name] for name in _PASSED_ON if name in given}
+    # kernels are registered where this server looks for them
+    return {**passed, "JUPYTER_DATA_DIR": jupyter_data_dir()}
+
+
+def _busy(name: str, why: str) -> Conflict:
+    return Conflict(
+        f"The environment '{name}' is being changed right now. {why}",
+        code="environment-busy",
+        field="name",
+        hint="Wait until it has ended, or cancel it. Nothing was changed by this request.",
+    )
+
+
+def _read_result(folder: Path) -> TaskResult | None:
+    try:
+        return TaskResult.model_validate_json(read_head(folder / "result.json", _LARGEST))
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _result(
+    state: Literal["failed", "interrupted"], text: str, *, code: str, exit_code: int
+) -> TaskResult:
+    now = datetime.now(UTC)
+    return TaskResult(state=state, ended_at=now, text=text, code=code, exit_code=exit_code)
+
+
+def _write_result(folder: Path, result: TaskResult) -> None:
+    write_durably(folder / "result.json", result.model_dump_json(indent=1))
+
+
+def _last_event(path: Path) -> TaskEvent | None:
+    """The newest event; ``None`` before the first. A line that was cut off does not count."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return None
+    for line in reversed(lines):
+        try:
+            return TaskEvent.model_validate_json(line)
+        except ValidationError:
+            continue
+    return None
