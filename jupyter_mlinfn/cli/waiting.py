@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.model.errors import Unavailable
@@ -49,9 +52,13 @@ def wait_and_tell(bench: Workbench, record: JobRecord, *, as_json: bool) -> int:
 
 
 def wait(bench: Workbench, record: JobRecord) -> JobRecord:
-    """The record of the ended job. Raises :class:`Unavailable` when the store stays silent."""
+    """The record of the ended job.
+
+    Raises :class:`Unavailable` when the store stays silent, and KeyboardInterrupt between two
+    looks after Ctrl-C.
+    """
     heard = time.monotonic()
-    with progress_line() as show:
+    with progress_line() as show, ctrl_c() as pressed:
         while record.state not in ENDED:
             try:
                 bench.reconciler.run_once()
@@ -61,9 +68,30 @@ def wait(bench: Workbench, record: JobRecord) -> JobRecord:
                 if time.monotonic() - heard > PATIENCE:
                     raise
             show(record)
-            if record.state not in ENDED:
-                time.sleep(PAUSE)
+            if record.state not in ENDED and pressed.wait(PAUSE):
+                raise KeyboardInterrupt
     return record
+
+
+@contextmanager
+def ctrl_c() -> Iterator[Event]:
+    """An event that the first Ctrl-C sets; the second one interrupts at once, as usual.
+
+    Python raises KeyboardInterrupt wherever it happens to be; in a destructor or a callback of
+    the database driver it is printed and lost, and the person waits on.
+    """
+    pressed = Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if pressed.is_set():
+            signal.default_int_handler(number, frame)
+        pressed.set()
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from jupyter_mlinfn.environments import worker
@@ -120,17 +121,31 @@ def test_what_was_measured_is_kept_until_the_packages_change(
 
 
 def test_a_killed_worker_is_replaced(tmp_path: Path, catalogue: Catalogue, make_venv: Make) -> None:
-    prefix = make_venv(tmp_path / "root" / "v")
-    for i in range(3000):
-        write(prefix / "many" / str(i % 300) / str(i))
-    assert catalogue.list().measuring
-    until(lambda: held(catalogue.measurements.lock))
-    for process in psutil.process_iter(["cmdline"]):
-        if str(catalogue.measurements.folder) in (process.info["cmdline"] or ()):
-            process.send_signal(signal.SIGKILL)
-    row = settled(catalogue)["v"]
-    assert row.files is not None
-    assert row.files > 3000
+    make_venv(tmp_path / "root" / "v")
+    catalogue.measurements.create()
+    with worker_that_never_answers(catalogue.measurements) as busy:
+        assert catalogue.list().measuring
+        assert busy.poll() is None
+        assert by_name(catalogue.list())["v"].files is None
+        busy.kill()
+        busy.wait()
+        assert settled(catalogue)["v"].files is not None
+
+
+@contextmanager
+def worker_that_never_answers(measurements: Measurements) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that holds the worker's lock, as one that hangs on a dead file system does."""
+    hang = (
+        "import sys, time; from pathlib import Path; from jupyter_mlinfn.process.locks import *; "
+        "assert acquire(Path(sys.argv[1])) is not None; print(flush=True); time.sleep(600)"
+    )
+    argv = [sys.executable, "-c", hang, str(measurements.lock)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert held(measurements.lock)
+        yield process
+        process.kill()
 
 
 def test_a_prefix_that_ends_every_worker_is_left_alone(
