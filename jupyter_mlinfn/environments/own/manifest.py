@@ -1,0 +1,232 @@
+"""The manifest of an installed prefix: which files it has, and what is in them.
+
+A job runs in exactly the files that were recorded. A look at size, time and mode of every file
+finds what may have changed; only that is read. Compiled modules (``__pycache__``) are left out:
+Python writes them by itself whenever it likes. So are new files below ``var/cache``, where
+programs such as fontconfig keep what they found.
+
+``manifest.json`` holds per file ``[mode, size, mtime_ns, "sha256 in hexadecimal"]``, for a link
+``[0, 0, 0, "->target"]``. Needs the standard library and ``model`` only, as the job runner takes
+it at start.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from jupyter_mlinfn.process.durable import write_atomically
+
+_Entry = tuple[int, int, int, str]
+_LINK = "->"
+_RUN_BY = 0o111
+_CACHES = "var/cache/"
+_RECORDS = "conda-meta/"
+_WRITTEN_BY_PYTHON = "__pycache__"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a prefix contains: bytes, number of files (compiled modules too), and its digest.
+
+    ``digest`` is ``sha256:…`` of paths, contents and permissions to run; the installer's own
+    notes (``conda-meta``), which name its cache, do not count.
+    """
+
+    size: int
+    files: int
+    digest: str
+    entries: Mapping[str, _Entry]
+
+
+@dataclass(frozen=True)
+class FileDifference:
+    """One file that is not as it was recorded; ``path`` is relative to the prefix."""
+
+    path: str
+    kind: Literal["changed", "missing", "new"]
+
+
+@dataclass
+class _Found:
+    """What a walk through a prefix saw: entries without their content, and the totals."""
+
+    entries: dict[str, _Entry]
+    size: int = 0
+    files: int = 0
+
+
+def write(prefix: Path, path: Path) -> Manifest:
+    """Record all files of ``prefix`` at ``path``.
+
+    Hashes come from ``conda-meta`` where the installer noted them, everything else is read:
+    so this must be called right after the installation. Raises OSError.
+    """
+    found = _walk(prefix)
+    noted = _noted_hashes(prefix)
+    entries, unknown = {}, []
+    for name, (mode, size, mtime, content) in found.entries.items():
+        known = noted.get(name)
+        if not content and known and known[1] == size:
+            content = known[0]
+        entries[name] = (mode, size, mtime, content)
+        if not content:
+            unknown.append(name)
+    for name, digest in _hash_all(prefix, unknown):
+        entries[name] = (*entries[name][:3], digest)
+    manifest = Manifest(found.size, found.files, _digest(entries), entries)
+    about = {"schema_version": 1, "size": found.size, "files": found.files}
+    write_atomically(path, json.dumps({**about, "digest": manifest.digest, "entries": entries}))
+    return manifest
+
+
+def read(path: Path) -> Manifest:
+    """The manifest written at ``path``. Raises OSError, and ValueError when it is damaged."""
+    try:
+        content = json.loads(path.read_bytes())
+        entries = {name: tuple(entry) for name, entry in content["entries"].items()}
+        manifest = Manifest(content["size"], content["files"], content["digest"], entries)
+        damaged = _digest(entries) != manifest.digest
+    except (TypeError, KeyError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path} is no manifest") from error
+    if damaged:
+        raise ValueError(f"{path} was edited")
+    return manifest
+
+
+def verify(prefix: Path, manifest: Manifest) -> tuple[FileDifference, ...]:
+    """What is not as recorded, sorted by path; empty when the prefix is what it was.
+
+    A file with another time but the same content is the same. Raises OSError when ``prefix``
+    cannot be read.
+    """
+    present = _walk(prefix).entries
+    differences: list[FileDifference] = []
+    doubtful: list[str] = []
+    for name, recorded in manifest.entries.items():
+        now = present.pop(name, None)
+        if now is None:
+            differences.append(FileDifference(name, "missing"))
+        elif _certainly_other(recorded, now):
+            differences.append(FileDifference(name, "changed"))
+        elif now[2] != recorded[2]:
+            doubtful.append(name)
+    differences += [
+        FileDifference(name, "changed")
+        for name, digest in _hash_all(prefix, doubtful)
+        if digest != manifest.entries[name][3]
+    ]
+    differences += [FileDifference(n, "new") for n in present if not n.startswith(_CACHES)]
+    return tuple(sorted(differences, key=lambda difference: difference.path))
+
+
+def describe(differences: Sequence[FileDifference], most: int = 4) -> str:
+    """One line for people: ``lib/a.py was changed; 14 files in lib/b are new; and 3 more``."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for difference in differences:
+        groups[_part_of(difference.path), difference.kind].append(difference.path)
+    words = {"changed": ("was", "were"), "missing": ("is", "are"), "new": ("is", "are")}
+    told = [
+        f"{paths[0]} {words[kind][0]} {kind}"
+        if len(paths) == 1
+        else f"{len(paths)} files in {part} {words[kind][1]} {kind}"
+        for (part, kind), paths in groups.items()
+    ]
+    more = [f"and {len(told) - most} more"] if len(told) > most else []
+    return "; ".join([*told[:most], *more])
+
+
+def _part_of(path: str) -> str:
+    """The folder that people know a file by: the package in ``site-packages``, else two levels."""
+    parts = path.split("/")
+    depth = parts.index("site-packages") + 2 if "site-packages" in parts else 2
+    return "/".join(parts[: min(depth, len(parts) - 1)]) or "."
+
+
+def _certainly_other(recorded: _Entry, now: _Entry) -> bool:
+    """Whether no look at the content is needed to tell that it is another file."""
+    if _LINK in (recorded[3][:2], now[3][:2]):
+        return recorded[3] != now[3]
+    return recorded[1] != now[1] or bool((recorded[0] ^ now[0]) & _RUN_BY)
+
+
+def _walk(prefix: Path) -> _Found:
+    """Every file and link below ``prefix``; links are not followed. Raises OSError."""
+    found = _Found({})
+    base = len(str(prefix)) + 1
+    todo = [(str(prefix), False)]
+    while todo:
+        folder, compiled = todo.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append((entry.path, compiled or entry.name == _WRITTEN_BY_PYTHON))
+                    continue
+                facts = entry.stat(follow_symlinks=False)
+                found.size += facts.st_size
+                found.files += 1
+                if not compiled:
+                    found.entries[entry.path[base:]] = _entry(entry, facts)
+    return found
+
+
+def _entry(entry: os.DirEntry[str], facts: os.stat_result) -> _Entry:
+    if entry.is_symlink():
+        return (0, 0, 0, _LINK + os.readlink(entry.path))  # noqa: PTH115 - many, a path each is slow
+    if not stat.S_ISREG(facts.st_mode):
+        return (facts.st_mode, 0, 0, f"{_LINK}special")  # a pipe, a socket, a device
+    return (stat.S_IMODE(facts.st_mode), facts.st_size, facts.st_mtime_ns, "")
+
+
+def _noted_hashes(prefix: Path) -> dict[str, tuple[str, int]]:
+    """SHA-256 and size of files as the installer noted them (``paths_data`` of conda-meta).
+
+    A file into which the prefix was written has another content than its package: only
+    ``sha256_in_prefix`` counts there, whose size is not noted.
+    """
+    noted = {}
+    for record in (prefix / "conda-meta").glob("*.json"):
+        paths = json.loads(record.read_bytes()).get("paths_data", {}).get("paths", ())
+        for item in paths:
+            digest, size = item.get("sha256"), item.get("size_in_bytes")
+            if digest and size is not None and not item.get("prefix_placeholder"):
+                noted[item["_path"]] = (digest, size)
+    return noted
+
+
+def _hash_all(prefix: Path, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """SHA-256 of files; a file that goes away or cannot be read has none (empty text)."""
+    if not names:
+        return
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        yield from zip(names, pool.map(lambda name: _hash(prefix / name), names), strict=True)
+
+
+def _hash(path: Path) -> str:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.EACCES):
+            return ""
+        raise
+    with os.fdopen(handle, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(entries: Mapping[str, _Entry]) -> str:
+    whole = hashlib.sha256()
+    for name in sorted(entries):
+        if not name.startswith(_RECORDS):
+            mode, _, _, content = entries[name]
+            line = f"{name}\0{'x' if mode & _RUN_BY else '-'}\0{content}\n"
+            whole.update(line.encode("utf-8", "surrogateescape"))
+    return f"sha256:{whole.hexdigest()}"
