@@ -43,6 +43,17 @@ PURE = {"model": {"pydantic", "pydantic_core", "typing_extensions"}}
 MAY_START_PROGRAMS = {"process"}
 MAY_OPEN_DATABASES = {"database"}
 
+CORNERS: dict[str, set[str]] = {
+    # The environments' room is large; its corners have arrows of their own.
+    "environments/locks": {"locks", "reading"},
+    "environments/image": {"image", "locks", "own", "reading", "engine"},
+    "environments/engine": {"engine", "image", "locks", "own", "reading"},
+}
+SOLVERS = {"rattler", "conda_lock"}
+"""Crash at the end of the process, and cost tens of megabytes: only programs of their own load
+them (docs/decisions.md)."""
+MAY_SOLVE = ("environments/engine/", "environments/locks/shim/")
+
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
@@ -114,6 +125,24 @@ def test_model_is_pure_and_special_rights_stay_in_their_rooms(path: Path) -> Non
         assert "subprocess" not in tops, f"{path}: only process/ starts programs"
     if room not in MAY_OPEN_DATABASES:
         assert "sqlite3" not in tops, f"{path}: only database/ opens databases"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_solver_is_loaded_by_programs_of_its_own_alone(path: Path) -> None:
+    relative = path.relative_to(PACKAGE).as_posix()
+    if not relative.startswith(MAY_SOLVE):
+        assert not {name.split(".")[0] for name in imports_of(path)} & SOLVERS
+    if not relative.startswith("environments/"):
+        engine = [n for n in imports_of(path) if n.startswith("jupyter_mlinfn.environments.engine")]
+        assert not engine, f"{relative} loads the engine into a server or the command line"
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+def test_the_corners_of_the_environments(corner: str) -> None:
+    for path in sorted((PACKAGE / corner).rglob("*.py")):
+        for name in imports_of(path):
+            if name.startswith("jupyter_mlinfn.environments."):
+                assert name.split(".")[2] in CORNERS[corner], f"{path.name} imports {name}"
 
 
 def test_no_catch_all_module() -> None:
