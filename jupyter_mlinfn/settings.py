@@ -53,6 +53,57 @@ class Mlinfn(Configurable):
         Unicode(), help="Further folders whose virtual and conda environments are listed."
     ).tag(config=True)
 
+    channels = List(
+        Unicode(),
+        help="Conda channels for packages where a request names none: names, addresses or "
+        "folders. Default: MLINFN_CHANNELS (separated by commas), else conda-forge.",
+    ).tag(config=True)
+
+    allowed_channels = List(
+        Unicode(),
+        help="Channels that people may use beside those of 'channels'; empty allows every one.",
+    ).tag(config=True)
+
+    denied_packages = List(
+        Unicode(), help="Names of packages that may not be installed; '*' stands for any letters."
+    ).tag(config=True)
+
+    pip_allowed = Bool(
+        True, help="Whether packages of pip may be installed into own environments."
+    ).tag(config=True)
+
+    pip_indexes = List(
+        Unicode(),
+        help="Addresses of the indexes that pip packages come from, the first is asked first; "
+        "empty means what pip itself is configured for.",
+    ).tag(config=True)
+
+    environment_max_size = Unicode(
+        "", help="How large one own environment may become, such as '20GiB'; empty: no limit."
+    ).tag(config=True)
+
+    environment_max_files = Int(
+        0, min=0, help="How many files one own environment may have; 0: no limit."
+    ).tag(config=True)
+
+    managed_environments = List(
+        Unicode(),
+        help="Where managed environments lie: prefixes, folders of prefixes, published "
+        "environments, image files. Default: MLINFN_MANAGED_ENVIRONMENTS, separated by ':'.",
+    ).tag(config=True)
+
+    conda_program = Unicode(
+        "",
+        help="A conda, mamba or micromamba program that conda-lock is to solve with; empty: none "
+        "is needed, the built-in solver is used.",
+    ).tag(config=True)
+
+    cuda_version = Unicode(
+        "",
+        help="The CUDA version to choose packages for, such as '12.8', where the GPUs are not on "
+        "this machine; empty means what the driver here supports.",
+    ).tag(config=True)
+
     retention_days = Float(
         0.0,
         min=0.0,
@@ -82,6 +133,16 @@ class Mlinfn(Configurable):
 
         return str(Path(jupyter_data_dir()) / "mlinfn")
 
+    @default("channels")
+    def _default_channels(self) -> list[str]:
+        named = os.environ.get("MLINFN_CHANNELS", "").split(",")
+        return [name.strip() for name in named if name.strip()] or ["conda-forge"]
+
+    @default("managed_environments")
+    def _default_managed_environments(self) -> list[str]:
+        named = os.environ.get("MLINFN_MANAGED_ENVIRONMENTS", "").split(os.pathsep)
+        return [path for path in named if path]
+
     @default("gpus_simulated")
     def _default_gpus_simulated(self) -> bool:
         return os.environ.get("MLINFN_GPUS") == "simulated"
@@ -100,6 +161,12 @@ class Mlinfn(Configurable):
     def hash_limit_bytes(self) -> int:
         """``hash_limit`` in bytes."""
         return parse_memory(self.hash_limit, field="Mlinfn.hash_limit")
+
+    @property
+    def environment_max_size_bytes(self) -> int | None:
+        """``environment_max_size`` in bytes; ``None`` when there is no limit."""
+        text = self.environment_max_size
+        return parse_memory(text, field="Mlinfn.environment_max_size") if text else None
 
     @property
     def user(self) -> str:

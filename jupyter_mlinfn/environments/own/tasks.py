@@ -15,6 +15,7 @@ The engine survives whoever started it. One that died is known by its lock, not 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -79,23 +80,25 @@ class EnvironmentTasks:
         self._policy = policy
         self._engine = engine
 
-    def start(self, request: TaskRequest) -> Task:
-        """Start ``request`` in a process of its own.
+    def start(self, request: TaskRequest, *, key: str | None = None) -> Task:
+        """Start ``request`` in a process of its own; the same ``key`` again gives the same task.
 
         Raises :class:`InputError` for a name that cannot be one, :class:`Conflict` when another
         task works on this environment or it exists already, :class:`NotFound` when it does not,
         :class:`Unavailable` when the data folder cannot be written.
         """
-        self._check(request)
-        identifier = secrets.token_hex(8)
+        check_name(request.name)
+        identifier = secrets.token_hex(8) if key is None else _identifier_for(key)
+        if key is not None and (known := self._known(identifier, request)):
+            return known
         try:
+            self._check(request)
             self._write(identifier, request)
-        except OSError as error:
-            raise Unavailable(
-                f"The task could not be written down: {error.strerror}. Nothing was changed.",
-                code="data-folder",
-                hint="Free some space or ask who owns the data folder.",
-            ) from error
+        except MlinfnError:
+            # another call with the same key may have started it a moment ago
+            if key is not None and (known := self._known(identifier, request)):
+                return known
+            raise
         self._launch(identifier)
         return self.read(identifier)
 
@@ -108,7 +111,7 @@ class EnvironmentTasks:
         except FileNotFoundError:
             raise NotFound(
                 f"There is no task {identifier}.",
-                code="task-not-found",
+                code="no-such-task",
                 hint="Tasks are kept for one day after their end.",
             ) from None
         except (OSError, ValidationError) as error:
@@ -173,8 +176,17 @@ class EnvironmentTasks:
                 return task
         return None
 
+    def _known(self, identifier: str, request: TaskRequest) -> Task | None:
+        """The task that an earlier call with the same key started."""
+        path = self.layout.task(identifier) / "request.json"
+        if not path.exists():
+            return None
+        if _REQUEST.validate_json(read_head(path, _LARGEST)) != request:
+            raise Conflict("This key was used for another request.", code="key-used", field="key")
+        return self.read(identifier)
+
     def _check(self, request: TaskRequest) -> None:
-        place = self.layout.place(check_name(request.name))
+        place = self.layout.place(request.name)
         makes = isinstance(request, (Create, Clone))
         if makes and place.record.exists():
             raise Conflict(
@@ -193,17 +205,21 @@ class EnvironmentTasks:
             raise _busy(request.name, "Another program works on it.")
 
     def _write(self, identifier: str, request: TaskRequest) -> None:
-        self.layout.tasks.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = self.layout.tasks / f".{identifier}.new"
-        draft.mkdir(mode=0o700)
+        """Write the task's folder: whole or not at all. Raises :class:`Unavailable`."""
+        draft = self.layout.tasks / f".{identifier}.{secrets.token_hex(4)}"
         try:
+            draft.mkdir(mode=0o700, parents=True)
             write_durably(draft / "policy.json", self._policy().model_dump_json(indent=1))
             touch_durably(draft / "alive")
             write_durably(draft / "request.json", request.model_dump_json(indent=1))
             draft.rename(self.layout.tasks / identifier)
-        except OSError:
+        except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
-            raise
+            raise Unavailable(
+                f"The task could not be written down: {error.strerror}. Nothing was changed.",
+                code="data-folder",
+                hint="Free some space or ask who owns the data folder.",
+            ) from error
 
     def _launch(self, identifier: str) -> None:
         folder = self.layout.task(identifier)
@@ -263,6 +279,10 @@ def engine_environment(environ: Mapping[str, str] | None = None) -> dict[str, st
     passed = {name: given[name] for name in _PASSED_ON if name in given}
     # kernels are registered where this server looks for them
     return {**passed, "JUPYTER_DATA_DIR": jupyter_data_dir()}
+
+
+def _identifier_for(key: str) -> str:
+    return hashlib.sha256(f"key:{key}".encode()).hexdigest()[:16]
 
 
 def _busy(name: str, why: str) -> Conflict:
