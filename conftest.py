@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.channel.fixtures"]
+
 INHERITED = (
     "MLINFN_JOB",
     "MLINFN_JOB_DIR",
