@@ -7,6 +7,7 @@ The file form is ``conda-lock.yml`` version 1 (CEP 37); reading and writing it i
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -46,6 +47,17 @@ class Lock(BaseModel):
     channels: tuple[str, ...]
     platforms: tuple[str, ...]
     packages: tuple[LockedPackage, ...]
+
+    @classmethod
+    def made_of(
+        cls, channels: Iterable[str], platforms: Iterable[str], packages: Iterable[LockedPackage]
+    ) -> Lock:
+        """A lock of the packages in whatever order they come."""
+        return cls(
+            channels=tuple(dict.fromkeys(channels)),
+            platforms=tuple(sorted(set(platforms))),
+            packages=tuple(sorted(packages, key=lambda p: (p.platform, p.manager, p.name))),
+        )
 
     def of(self, platform: str) -> tuple[LockedPackage, ...]:
         """The packages of one platform."""
