@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from jupyter_mlinfn.model.environment_tasks import Change, Frozen, PackedImage
-from jupyter_mlinfn.model.environments import Environment, Package
+from jupyter_mlinfn.model.environments import Environment, KernelCommand, Package
 
 ExportForm = Literal["environment.yml", "conda-lock.yml", "explicit"]
 
@@ -41,13 +41,15 @@ class Usage(Frozen):
 class EnvironmentDetails(Frozen):
     """All that is known of one environment.
 
-    ``digest`` is that of the lock; ``None`` for a found one, which has none. ``origin`` is what
-    it was cloned from.
+    ``digest`` is that of the lock; of a found one, which has none, that of what is installed
+    (``locked`` false). ``origin`` is what it was cloned from, ``command`` how its kernel starts.
     """
 
     environment: Environment
     packages: tuple[Package, ...] = ()
     digest: str | None = None
+    locked: bool = True
+    command: KernelCommand | None = None
     platform: str | None = None
     channels: tuple[str, ...] = ()
     made_by: str | None = None

@@ -84,6 +84,19 @@ class LineFeed:
             if self.ended or left <= 0 or not select.select([self.fileno()], [], [], left)[0]:
                 return None
 
+    def send(self, line: bytes) -> bool:
+        """Write to the program's standard input; ``False`` when it has ended.
+
+        For short lines: the write waits while the pipe is full.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            self.ended = True
+        return not self.ended
+
     def abandon(self) -> None:
         """Kill it and whatever it started, and forget it; its end is collected some time later."""
         for stream in (self._process.stdin, self._stdout):

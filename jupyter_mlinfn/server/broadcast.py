@@ -159,6 +159,11 @@ class Channel:
             ending.add_done_callback(self._ending.discard)
             self._task = self._feed = None
 
+    def stir(self) -> None:
+        """Look soon: something of this topic was changed through this server."""
+        if self._feed is not None:
+            self._feed.stir()
+
     async def stop(self) -> None:
         """Wait for the feeds that are ending."""
         await asyncio.gather(*self._ending)

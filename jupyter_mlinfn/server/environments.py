@@ -1,9 +1,26 @@
-"""Environments by HTTP."""
+"""Environments by HTTP: read the call, check the name, ask the capability."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_mlinfn.environments.describing import describe
+from jupyter_mlinfn.environments.own.exporting import compare, export_file, lock_file
+from jupyter_mlinfn.environments.own.layout import check_name
+from jupyter_mlinfn.environments.own.naming import check_state
+from jupyter_mlinfn.model.environment_answers import (
+    DeletedEnvironment,
+    Difference,
+    EnvironmentDetails,
+    EnvironmentHistory,
+    ExportedFile,
+    GcPlan,
+    PackageMatches,
+    RegisteredKernel,
+    SharedEnvironment,
+)
+from jupyter_mlinfn.model.environment_tasks import Task, TaskList
 from jupyter_mlinfn.model.environments import EnvironmentList
 
 if TYPE_CHECKING:
@@ -13,3 +30,89 @@ if TYPE_CHECKING:
 def list_environments(call: Call) -> EnvironmentList:
     """``GET environments``."""
     return call.workbench.catalogue.list()
+
+
+def start(call: Call) -> Task:
+    """``POST environments/tasks``: the task goes on when this server ends."""
+    return call.workbench.tasks.start(call.body.root, key=call.key)
+
+
+def list_tasks(call: Call) -> TaskList:
+    """``GET environments/tasks``."""
+    return call.workbench.tasks.list()
+
+
+def read_task(call: Call) -> Task:
+    """``GET environments/tasks/{task}``."""
+    return call.workbench.tasks.read(call.values["task"])
+
+
+def cancel_task(call: Call) -> Task:
+    """``POST environments/tasks/{task}/cancel``; one that ended stays as it is."""
+    return call.workbench.tasks.cancel(call.values["task"])
+
+
+def details(call: Call) -> EnvironmentDetails:
+    """``GET environments/{name}``: also for ``NAME@DIGEST`` and the name of a kernel."""
+    bench, name = call.workbench, check_state(call.values["name"])
+    return describe(bench.own, bench.catalogue, bench.environments, name)
+
+
+def history(call: Call) -> EnvironmentHistory:
+    """``GET environments/{name}/history``."""
+    return call.workbench.own.history(_name(call))
+
+
+def export(call: Call) -> ExportedFile:
+    """``GET environments/{name}/export``."""
+    return export_file(call.workbench.own, check_state(call.values["name"]), call.query.form)
+
+
+def lock(call: Call) -> ExportedFile:
+    """``POST environments/{name}/lock``."""
+    return lock_file(call.workbench.own, _name(call), call.body.platforms)
+
+
+def difference(call: Call) -> Difference:
+    """``GET environments/difference``: names only, a path by HTTP would read any file."""
+    left, right = check_state(call.query.left), check_state(call.query.right)
+    return compare(call.workbench.own, left, right)
+
+
+def packages(call: Call) -> PackageMatches:
+    """``GET environments/packages``."""
+    return call.workbench.package_search.find(call.query.search, call.query.channel)
+
+
+def plan_gc(call: Call) -> GcPlan:
+    """``GET environments/gc``."""
+    return call.workbench.own.collect(dry_run=True)
+
+
+def gc(call: Call) -> GcPlan:
+    """``POST environments/gc``."""
+    return call.workbench.own.collect(dry_run=False)
+
+
+def delete(call: Call) -> DeletedEnvironment:
+    """``DELETE environments/{name}``."""
+    return call.workbench.own.delete(_name(call), force=call.query.force)
+
+
+def share(call: Call) -> SharedEnvironment:
+    """``POST environments/{name}/share``."""
+    return call.workbench.own.share(_name(call), Path(call.body.folder))
+
+
+def register(call: Call) -> RegisteredKernel:
+    """``POST environments/{name}/kernel``."""
+    return call.workbench.own.register(_name(call))
+
+
+def unregister(call: Call) -> RegisteredKernel:
+    """``DELETE environments/{name}/kernel``."""
+    return call.workbench.own.unregister(_name(call))
+
+
+def _name(call: Call) -> str:
+    return check_name(call.values["name"])

@@ -10,15 +10,17 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlinfn.gpus.deltas import delta, settle
 from jupyter_mlinfn.model.errors import Unavailable
 from jupyter_mlinfn.process.feed import collect
 from jupyter_mlinfn.server.knowledge import what_is_known
-from jupyter_mlinfn.server.messages import JobChanges, Tasks
+from jupyter_mlinfn.server.messages import JobChanges
 from jupyter_mlinfn.server.problems import known
 from jupyter_mlinfn.server.showing import shown, shown_page
+from jupyter_mlinfn.server.watching import EnvironmentsWatch
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.model.accelerators import GpuSnapshot
@@ -32,11 +34,9 @@ JOBS_SECONDS = 0.5
 JOBS_PAGE = 50
 JOBS_AT_ONCE = 500
 """So many changes at once, and the store may have left some out: then the page is sent anew."""
-TASKS_SECONDS = 1.0
 KNOWLEDGE_SECONDS = 2.0
 COLLECT_SECONDS = 0.5
 """After the last watcher: until then the ended agent is a zombie of this server."""
-TASKS_AT_REST_SECONDS = 15.0
 AFTER_TROUBLE_SECONDS = 5.0
 
 
@@ -47,6 +47,7 @@ class Feed(ABC):
         self.room = room
         self.channel = channel
         self.interval = 1.0
+        self._stirred = asyncio.Event()
         self._trouble: str | None = None
 
     @abstractmethod
@@ -71,8 +72,14 @@ class Feed(ABC):
                 await asyncio.sleep(AFTER_TROUBLE_SECONDS)
 
     async def wait(self) -> None:
-        """Until it is worth looking again."""
-        await asyncio.sleep(self.interval)
+        """Until it is worth looking again, or somebody did something through this server."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stirred.wait(), self.interval)
+        self._stirred.clear()
+
+    def stir(self) -> None:
+        """Look soon."""
+        self._stirred.set()
 
     def tell(self, error: Exception) -> None:
         """Log a fault of ours, and tell the listeners what is wrong, once."""
@@ -127,28 +134,27 @@ class JobsFeed(Feed):
 
 
 class TasksFeed(Feed):
-    """Work in the background: sizes of environments as they arrive."""
+    """Environments, and the tasks that work on them; what is looked at is in ``watching.py``."""
 
     def __init__(self, room: Room, channel: Channel) -> None:
         super().__init__(room, channel)
-        self._last: bytes | None = None
+        self._watch = EnvironmentsWatch(lambda: room.workbench)
+        self.interval = self._watch.interval
 
     async def full(self) -> bytes:
-        """Everything."""
-        if self._last is None:
-            self._last = await self.room.run(self._look)
-        return self._last
+        """Everything as it was published last."""
+        return await self.room.run(self._watch.everything)
 
     async def change(self) -> Change | None:
-        """Everything again, when any of it changed."""
-        before = await self.full()
-        self._last = await self.room.run(self._look)
-        return None if self._last == before else ("delta", self._last)
+        """What is other than at the last look."""
+        changes = await self.room.run(self._watch.look)
+        self.interval = self._watch.interval
+        return None if changes is None else ("delta", changes)
 
-    def _look(self) -> bytes:
-        found = self.room.workbench.catalogue.list()
-        self.interval = TASKS_SECONDS if found.measuring else TASKS_AT_REST_SECONDS
-        return Tasks(environments=found).model_dump_json().encode()
+    def stir(self) -> None:
+        """Look at everything now."""
+        self._watch.due = True
+        super().stir()
 
 
 class GpusFeed(Feed):

@@ -91,8 +91,13 @@ class ApiHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is untyped
         function = await room.find(route.call)
         if iscoroutinefunction(function):
             call = await room.run(read_call, route, request, values, room)
-            return await room.run(to_json, await function(call))
-        return await room.run(lambda: to_json(function(read_call(route, request, values, room))))
+            answer = await room.run(to_json, await function(call))
+        else:
+            run = room.run_slow if route.slow else room.run
+            answer = await run(lambda: to_json(function(read_call(route, request, values, room))))
+        if route.stirs:
+            room.stir(route.stirs)
+        return answer
 
     def refuse(self, error: Any) -> None:
         """Answer with the problem document of one of our errors."""

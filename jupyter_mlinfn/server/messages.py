@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, TypeAdapter
 
 from jupyter_mlinfn.model.accelerators import GpuSnapshot
+from jupyter_mlinfn.model.environment_tasks import Task, TaskList
 from jupyter_mlinfn.model.environments import EnvironmentList
 from jupyter_mlinfn.model.jobs import Frozen, JobCounts, JobPage, JobRecord
 
@@ -74,9 +75,22 @@ class JobChanges(Frozen):
 
 
 class Tasks(Frozen):
-    """Work in the background: today the measuring of environments."""
+    """The environments, and the work on them: what runs, and what ended within the last hour."""
 
     environments: EnvironmentList
+    tasks: TaskList
+
+
+class TaskChanges(Frozen):
+    """Tasks that are new or changed, and the ids of those that are no longer listed.
+
+    ``environments`` is ``None`` while none of them changed: progress comes four times a second,
+    and the list of environments is long.
+    """
+
+    environments: EnvironmentList | None = None
+    changed: tuple[Task, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 class GpusFull(Frozen):
@@ -116,12 +130,21 @@ class JobsDelta(Frozen):
 
 
 class TasksFull(Frozen):
-    """The whole of topic ``tasks``; every later frame of it is whole too."""
+    """The whole of topic ``tasks``."""
 
-    type: Literal["full", "delta"] = "full"
+    type: Literal["full"] = "full"
     topic: Literal["tasks"] = "tasks"
     seq: int
     data: Tasks
+
+
+class TasksDelta(Frozen):
+    """What changed of topic ``tasks``."""
+
+    type: Literal["delta"] = "delta"
+    topic: Literal["tasks"] = "tasks"
+    seq: int
+    data: TaskChanges
 
 
 class Save(Frozen):
@@ -149,4 +172,6 @@ class Trouble(Frozen):
     text: str
 
 
-ServerMessage = GpusFull | GpusDelta | JobsFull | JobsDelta | TasksFull | Save | Paused | Trouble
+ServerMessage = (
+    GpusFull | GpusDelta | JobsFull | JobsDelta | TasksFull | TasksDelta | Save | Paused | Trouble
+)

@@ -32,7 +32,7 @@ REFERENCE = "#/components/schemas/{model}"
 CLIENT_FRAMES = (messages.Subscribe, messages.Unsubscribe, messages.Active, messages.Saved)
 SERVER_FRAMES = (
     messages.GpusFull, messages.GpusDelta, messages.JobsFull, messages.JobsDelta,
-    messages.TasksFull, messages.Save, messages.Paused, messages.Trouble,
+    messages.TasksFull, messages.TasksDelta, messages.Save, messages.Paused, messages.Trouble,
 )  # fmt: skip
 ALWAYS = (400, 403, 500)
 MEANINGS = {
@@ -165,7 +165,7 @@ def _headers(route: Route) -> Iterator[Schema]:
     if route.idempotent:
         yield {
             "name": "Idempotency-Key", "in": "header", "required": False,
-            "description": "The same key never makes a second job.",
+            "description": "The same key never makes a second job or task.",
             "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,100}$"},
         }  # fmt: skip
     if route.secret:

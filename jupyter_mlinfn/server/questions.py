@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, RootModel, StringConstraints, model_validator
 
+from jupyter_mlinfn.model.environment_answers import ExportForm
+from jupyter_mlinfn.model.environment_tasks import TaskRequest
 from jupyter_mlinfn.model.jobs import Frozen, JobState
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
+
+EnvironmentWord = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class JobsQuery(Frozen):
@@ -50,6 +54,54 @@ class SaveRequest(Frozen):
         if (self.kernel_id is None) == (self.path is None):
             raise ValueError("Give either kernel_id or path.")
         return self
+
+
+class EnvironmentRequest(RootModel[TaskRequest]):
+    """What is to be done with an environment; ``action`` says which of the requests it is."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class DifferenceQuery(Frozen):
+    """Two environments: ``NAME``, or ``NAME@DIGEST`` for an earlier state."""
+
+    left: EnvironmentWord
+    right: EnvironmentWord
+
+
+class PackagesQuery(Frozen):
+    """What was typed of a package's name; ``channel``: instead of the configured ones."""
+
+    search: str = Field(min_length=1, max_length=100)
+    channel: tuple[Annotated[str, StringConstraints(min_length=1, max_length=500)], ...] = Field(
+        default=(), max_length=8
+    )
+
+
+class DeleteQuery(Frozen):
+    """``force``: also when kernels or jobs use it."""
+
+    force: bool = False
+
+
+class ExportQuery(Frozen):
+    """Which file."""
+
+    form: ExportForm = "environment.yml"
+
+
+class LockRequest(Frozen):
+    """Platforms such as ``linux-64``; none: this machine's."""
+
+    platforms: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+-[a-z0-9]+$")], ...] = (
+        Field(default=(), max_length=16)
+    )
+
+
+class ShareRequest(Frozen):
+    """A folder that others read, as its whole path."""
+
+    folder: str = Field(min_length=1, max_length=4096)
 
 
 class NoQuery(Frozen):

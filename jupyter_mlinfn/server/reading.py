@@ -22,6 +22,12 @@ KEY = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
 OF_JUPYTER = frozenset({"token", "no_track_activity"})
 """Query parameters that Jupyter itself reads on every request."""
 
+WORDS = {
+    "union_tag_invalid": "There is no such action.",
+    "union_tag_not_found": "Say what to do: give an action.",
+}
+"""Instead of sentences that would repeat what was sent."""
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -116,22 +122,34 @@ def validated(model: type[M], value: Any) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise refused(error) from None
+        raise refused(error, _chosen(value)) from None
 
 
-def refused(error: ValidationError) -> InputError:
+def _chosen(value: Any) -> str | None:
+    """Which of several models a request names (``action``); it is no field of that model."""
+    chosen = value.get("action") if isinstance(value, dict) else None
+    return chosen if isinstance(chosen, str) else None
+
+
+def refused(error: ValidationError, chosen: str | None = None) -> InputError:
     """What pydantic found, in our words, without echoing the values given."""
     problems = tuple(
         Problem(
             code="bad-value" if found["type"] != "extra_forbidden" else "unknown-field",
-            field=".".join(str(part)[:100] for part in found["loc"] if part != "[key]") or None,
-            text=_sentence(str(found["msg"])),
+            field=_field(found["loc"], chosen),
+            text=WORDS.get(found["type"]) or _sentence(str(found["msg"])),
         )
         for found in error.errors(include_url=False, include_context=False, include_input=False)
     )
     names = ", ".join(sorted({problem.field for problem in problems if problem.field}))
     text = f"Please correct: {names[:300]}." if names else problems[0].text
     return InputError(text, code="bad-input", problems=problems)
+
+
+def _field(place: tuple[int | str, ...], chosen: str | None) -> str | None:
+    """The dotted name of the field at fault."""
+    parts = place[1:] if chosen is not None and place[:1] == (chosen,) else place
+    return ".".join(str(part)[:100] for part in parts if part != "[key]") or None
 
 
 def _sentence(message: str) -> str:

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.gpus.holders import Knowledge
     from jupyter_mlinfn.gpus.sampler import SamplerProcess
     from jupyter_mlinfn.server.broadcast import Broadcast
+    from jupyter_mlinfn.server.messages import Topic
     from jupyter_mlinfn.workbench import Workbench
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = 4
+SLOW_THREADS = 2
 REFRESH_SECONDS = 1.0
 FIRST_IMPORTS = (
     "server.problems",
@@ -61,6 +63,7 @@ class Room:
         self._looked = float("-inf")
         self._looker = ThreadPoolExecutor(1, thread_name_prefix="mlinfn-reconciler")
         self._threads: ThreadPoolExecutor | None = None
+        self._slow_threads: ThreadPoolExecutor | None = None
         self._workbench: Workbench | None = None
         self._broadcast: Broadcast | None = None
         self._warm = False
@@ -107,6 +110,22 @@ class Room:
         return await asyncio.get_running_loop().run_in_executor(
             self._threads, lambda: call(*args, **kwargs)
         )
+
+    async def run_slow(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """``call`` in one of the threads for what may take many seconds.
+
+        Removing 18,000 files must not keep the quick answers waiting for a thread.
+        """
+        if self._slow_threads is None:
+            self._slow_threads = ThreadPoolExecutor(SLOW_THREADS, thread_name_prefix="mlinfn-slow")
+        return await asyncio.get_running_loop().run_in_executor(
+            self._slow_threads, lambda: call(*args, **kwargs)
+        )
+
+    def stir(self, topic: Topic) -> None:
+        """Have the live topic looked at soon. Call it on the event loop."""
+        if self._broadcast is not None:
+            self._broadcast.channels[topic].stir()
 
     async def find(self, name: str) -> Callable[..., Any]:
         """The function a route names; its module is imported in a thread."""
@@ -187,6 +206,7 @@ class Room:
         self.runtime_file.remove()
         if self._workbench is not None and "catalogue" in vars(self._workbench):
             await self.run(self._workbench.catalogue.stop_measuring)
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._slow_threads):
+            if threads is not None:
+                threads.shutdown(wait=False, cancel_futures=True)
         self._looker.shutdown(wait=False, cancel_futures=True)

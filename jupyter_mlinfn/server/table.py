@@ -20,6 +20,8 @@ MAX_BODY = 25 * 2**20
 
 Action = Literal["read", "write", "execute"]
 JOB_ERRORS = (404, 503)
+TASKS = "model.environment_tasks"
+ANSWERS = "model.environment_answers"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Route:
     ``call`` names a function of this package, ``module:function``; ``answer``, ``body`` and
     ``query`` name pydantic models the same way, relative to ``jupyter_mlinfn``. ``errors`` are
     the statuses beside 400, 403 and 500 that every route may answer. A ``polled`` route does
-    not count as activity of the person.
+    not count as activity of the person. ``slow`` ones may take many seconds and have threads of
+    their own. ``stirs`` is the live topic that is to be looked at after it.
     """
 
     verb: Literal["get", "post", "delete"]
@@ -46,6 +49,8 @@ class Route:
     idempotent: bool = False
     polled: bool = False
     secret: bool = False
+    slow: bool = False
+    stirs: Literal["tasks"] | None = None
     errors: tuple[int, ...] = ()
 
 
@@ -117,9 +122,103 @@ ROUTES: tuple[Route, ...] = (
         errors=(404, 409, 424, 503),
     ),
     Route(
-        "get", "environments", "listEnvironments", "The environments found on this machine",
+        "get", "environments", "listEnvironments", "Your own environments, managed and found ones",
         "read", "mlinfn:environments", "server.environments:list_environments",
-        "model.environments:EnvironmentList", polled=True,
+        "model.environments:EnvironmentList", polled=True, errors=(503,),
+    ),
+    Route(
+        "post", "environments/tasks", "startTask",
+        "Create, clone, change, restore or pack an environment, or preview it",
+        "execute", "mlinfn:environments", "server.environments:start", f"{TASKS}:Task",
+        status=202, body="server.questions:EnvironmentRequest", idempotent=True, stirs="tasks",
+        errors=(404, 409, 424, 503),
+    ),
+    Route(
+        "get", "environments/tasks", "listTasks", "What runs, and what ended within the last hour",
+        "read", "mlinfn:environments", "server.environments:list_tasks", f"{TASKS}:TaskList",
+        polled=True, errors=(503,),
+    ),
+    Route(
+        "get", "environments/tasks/{task}", "readTask", "How far a task is, or how it ended",
+        "read", "mlinfn:environments", "server.environments:read_task", f"{TASKS}:Task",
+        polled=True, errors=(404, 503),
+    ),
+    Route(
+        "post", "environments/tasks/{task}/cancel", "cancelTask",
+        "End a task; what it had begun is taken away",
+        "write", "mlinfn:environments", "server.environments:cancel_task", f"{TASKS}:Task",
+        stirs="tasks", errors=(404, 503),
+    ),
+    Route(
+        "get", "environments/difference", "compareEnvironments",
+        "What is other in one environment or lock than in another",
+        "read", "mlinfn:environments", "server.environments:difference", f"{ANSWERS}:Difference",
+        query="server.questions:DifferenceQuery", errors=(404, 503),
+    ),
+    Route(
+        "get", "environments/packages", "searchPackages",
+        "Packages and versions in the configured channels, as one types",
+        "read", "mlinfn:environments", "server.environments:packages", f"{ANSWERS}:PackageMatches",
+        query="server.questions:PackagesQuery", slow=True, errors=(424, 503),
+    ),
+    Route(
+        "get", "environments/gc", "planCleanup", "What no environment, kernel or job uses any more",
+        "read", "mlinfn:environments", "server.environments:plan_gc", f"{ANSWERS}:GcPlan",
+        slow=True, errors=(503,),
+    ),
+    Route(
+        "post", "environments/gc", "removeUnused", "Remove what is not used any more",
+        "write", "mlinfn:environments", "server.environments:gc", f"{ANSWERS}:GcPlan",
+        slow=True, stirs="tasks", errors=(503,),
+    ),
+    Route(
+        "get", "environments/{name}", "readEnvironment", "All that is known of one environment",
+        "read", "mlinfn:environments", "server.environments:details",
+        f"{ANSWERS}:EnvironmentDetails", polled=True, errors=(404, 424, 503),
+    ),
+    Route(
+        "delete", "environments/{name}", "deleteEnvironment",
+        "Delete one of your environments; refused while something uses it",
+        "write", "mlinfn:environments", "server.environments:delete",
+        f"{ANSWERS}:DeletedEnvironment", query="server.questions:DeleteQuery", slow=True,
+        stirs="tasks", errors=(404, 409, 503),
+    ),
+    Route(
+        "get", "environments/{name}/history", "environmentHistory",
+        "The states an environment was in, newest first",
+        "read", "mlinfn:environments", "server.environments:history",
+        f"{ANSWERS}:EnvironmentHistory", polled=True, errors=(404, 503),
+    ),
+    Route(
+        "get", "environments/{name}/export", "exportEnvironment",
+        "An environment as environment.yml, conda-lock.yml or a list of addresses",
+        "read", "mlinfn:environments", "server.environments:export", f"{ANSWERS}:ExportedFile",
+        query="server.questions:ExportQuery", errors=(404, 409, 503),
+    ),
+    Route(
+        "post", "environments/{name}/lock", "lockEnvironment",
+        "Solve an environment's wishes for several platforms: a conda-lock.yml",
+        "execute", "mlinfn:environments", "server.environments:lock", f"{ANSWERS}:ExportedFile",
+        body="server.questions:LockRequest", slow=True, errors=(404, 409, 424, 503),
+    ),
+    Route(
+        "post", "environments/{name}/share", "shareEnvironment",
+        "Copy an environment to a folder that others read",
+        "write", "mlinfn:environments", "server.environments:share",
+        f"{ANSWERS}:SharedEnvironment", body="server.questions:ShareRequest", slow=True,
+        errors=(404, 409, 503),
+    ),
+    Route(
+        "post", "environments/{name}/kernel", "registerKernel",
+        "Offer an environment as a kernel",
+        "write", "mlinfn:environments", "server.environments:register",
+        f"{ANSWERS}:RegisteredKernel", stirs="tasks", errors=(404, 409, 424, 503),
+    ),
+    Route(
+        "delete", "environments/{name}/kernel", "unregisterKernel",
+        "Offer an environment as a kernel no longer",
+        "write", "mlinfn:environments", "server.environments:unregister",
+        f"{ANSWERS}:RegisteredKernel", stirs="tasks", errors=(404, 503),
     ),
     Route(
         "get", "gpus", "readGpus", "The accelerators, their signals and their holders, now",

@@ -28,10 +28,218 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The environments found on this machine */
+        /** Your own environments, managed and found ones */
         get: operations["listEnvironments"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is other in one environment or lock than in another */
+        get: operations["compareEnvironments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/gc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What no environment, kernel or job uses any more */
+        get: operations["planCleanup"];
+        put?: never;
+        /** Remove what is not used any more */
+        post: operations["removeUnused"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/packages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Packages and versions in the configured channels, as one types */
+        get: operations["searchPackages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What runs, and what ended within the last hour */
+        get: operations["listTasks"];
+        put?: never;
+        /** Create, clone, change, restore or pack an environment, or preview it */
+        post: operations["startTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/tasks/{task}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a task is, or how it ended */
+        get: operations["readTask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/tasks/{task}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a task; what it had begun is taken away */
+        post: operations["cancelTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that is known of one environment */
+        get: operations["readEnvironment"];
+        put?: never;
+        post?: never;
+        /** Delete one of your environments; refused while something uses it */
+        delete: operations["deleteEnvironment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/{name}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An environment as environment.yml, conda-lock.yml or a list of addresses */
+        get: operations["exportEnvironment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The states an environment was in, newest first */
+        get: operations["environmentHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/{name}/kernel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Offer an environment as a kernel */
+        post: operations["registerKernel"];
+        /** Offer an environment as a kernel no longer */
+        delete: operations["unregisterKernel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/{name}/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Solve an environment's wishes for several platforms: a conda-lock.yml */
+        post: operations["lockEnvironment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mlinfn/api/v1/environments/{name}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copy an environment to a folder that others read */
+        post: operations["shareEnvironment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -376,6 +584,54 @@ export interface components {
             type: "active";
         };
         /**
+         * Alter
+         * @description Add, remove or update packages; ``update_all`` takes the newest of everything.
+         */
+        Alter: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "change";
+            /**
+             * Add
+             * @default []
+             */
+            add: string[];
+            /**
+             * Add Pip
+             * @default []
+             */
+            add_pip: string[];
+            /**
+             * After
+             * @default null
+             */
+            after: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Preview
+             * @default false
+             */
+            preview: boolean;
+            /**
+             * Remove
+             * @default []
+             */
+            remove: string[];
+            /**
+             * Update
+             * @default []
+             */
+            update: string[];
+            /**
+             * Update All
+             * @default false
+             */
+            update_all: boolean;
+        };
+        /**
          * Attempt
          * @description One start of a job. Exactly one attempt publishes its results.
          */
@@ -420,7 +676,7 @@ export interface components {
              *       "peak_memory": null
              *     }
              */
-            usage: components["schemas"]["Usage"];
+            usage: components["schemas"]["jupyter_mlinfn__model__jobs__Usage"];
         };
         /**
          * BundledFile
@@ -442,6 +698,55 @@ export interface components {
             sha256: string | null;
             /** Size */
             size: number;
+        };
+        /**
+         * Change
+         * @description What an action changes, or would. Sizes in bytes.
+         *
+         *     ``download`` is what has to be fetched (not in the package cache), ``size`` and ``files`` the
+         *     environment's after the change; ``None`` where it cannot be told before.
+         */
+        Change: {
+            /**
+             * Added
+             * @default []
+             */
+            added: components["schemas"]["PackageChange"][];
+            /**
+             * Changed
+             * @default []
+             */
+            changed: components["schemas"]["PackageChange"][];
+            /**
+             * Digest
+             * @default null
+             */
+            digest: string | null;
+            /**
+             * Download
+             * @default null
+             */
+            download: number | null;
+            /**
+             * Files
+             * @default null
+             */
+            files: number | null;
+            /**
+             * Note
+             * @default null
+             */
+            note: string | null;
+            /**
+             * Removed
+             * @default []
+             */
+            removed: components["schemas"]["PackageChange"][];
+            /**
+             * Size
+             * @default null
+             */
+            size: number | null;
         };
         /**
          * Check
@@ -534,6 +839,103 @@ export interface components {
         };
         ClientMessage: components["schemas"]["Subscribe"] | components["schemas"]["Unsubscribe"] | components["schemas"]["Active"] | components["schemas"]["Saved"];
         /**
+         * Clone
+         * @description ``source``: name of an own or managed environment (``NAME`` or ``NAME@DIGEST``), or a
+         *     prefix that conda packages were installed to.
+         */
+        Clone: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "clone";
+            /**
+             * After
+             * @default null
+             */
+            after: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Preview
+             * @default false
+             */
+            preview: boolean;
+            /** Source */
+            source: string;
+        };
+        /**
+         * Create
+         * @description From packages, or from the text of a file.
+         *
+         *     ``file_name`` tells what ``file_text`` is: ``environment.yml``, ``conda-lock.yml``,
+         *     ``requirements.txt`` or an ``@EXPLICIT`` list. ``channels`` empty: those of the settings.
+         */
+        Create: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "create";
+            /**
+             * After
+             * @default null
+             */
+            after: string | null;
+            /**
+             * Channels
+             * @default []
+             */
+            channels: string[];
+            /**
+             * File Name
+             * @default null
+             */
+            file_name: string | null;
+            /**
+             * File Text
+             * @default null
+             */
+            file_text: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Packages
+             * @default []
+             */
+            packages: string[];
+            /**
+             * Pip
+             * @default []
+             */
+            pip: string[];
+            /**
+             * Preview
+             * @default false
+             */
+            preview: boolean;
+        };
+        /**
+         * CudaFit
+         * @description Whether packages built for CUDA can run with this machine's driver; ``text`` says why.
+         *
+         *     ``need`` is the least version that the packages ask of the driver, such as ``12.4``.
+         */
+        CudaFit: {
+            /**
+             * Need
+             * @default null
+             */
+            need: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "compatible" | "not-compatible" | "unknown";
+            /** Text */
+            text: string;
+        };
+        /**
          * DebugKernel
          * @description Where to open a kernel after a failure: the kernel spec's name and the folder.
          */
@@ -549,12 +951,39 @@ export interface components {
             note: string | null;
         };
         /**
+         * DeletedEnvironment
+         * @description What is gone, and what it freed; ``text`` says so in words, with what was kept.
+         */
+        DeletedEnvironment: {
+            /** Files */
+            files: number;
+            /** Freed */
+            freed: number;
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+        };
+        /**
          * Diagnosis
          * @description All checks, in the order people read them.
          */
         Diagnosis: {
             /** Checks */
             checks: components["schemas"]["Check"][];
+        };
+        /**
+         * Difference
+         * @description What is other in ``right`` than in ``left``, on one platform.
+         */
+        Difference: {
+            change: components["schemas"]["Change"];
+            /** Left */
+            left: string;
+            /** Platform */
+            platform: string;
+            /** Right */
+            right: string;
         };
         /**
          * Draft
@@ -631,13 +1060,35 @@ export interface components {
         /**
          * Environment
          * @description One row of the catalogue. Sizes in bytes; ``None`` means not computed yet or not known.
+         *
+         *     ``digest`` is that of the lock (``None``: not locked), ``packed`` says that an image of that
+         *     very lock exists, ``cuda`` is ``None`` where no package needs CUDA. ``states`` counts the locks
+         *     in its history. ``used_by_kernels`` and ``used_by_jobs`` count running kernels and jobs that
+         *     wait or run. ``last_used`` is when something ran in it, as far as is known.
          */
         Environment: {
+            /** @default null */
+            cuda: components["schemas"]["CudaFit"] | null;
+            /**
+             * Digest
+             * @default null
+             */
+            digest: string | null;
             /**
              * Files
              * @default null
              */
             files: number | null;
+            /**
+             * Images
+             * @default []
+             */
+            images: components["schemas"]["PackedImage"][];
+            /**
+             * Kernel
+             * @default null
+             */
+            kernel: string | null;
             /**
              * Kernels
              * @default []
@@ -655,6 +1106,21 @@ export interface components {
              */
             language: string;
             /**
+             * Last Used
+             * @default null
+             */
+            last_used: string | null;
+            /**
+             * Made At
+             * @default null
+             */
+            made_at: string | null;
+            /**
+             * Made By
+             * @default null
+             */
+            made_by: string | null;
+            /**
              * Measured At
              * @default null
              */
@@ -662,10 +1128,20 @@ export interface components {
             /** Name */
             name: string;
             /**
+             * Origin
+             * @default null
+             */
+            origin: string | null;
+            /**
              * Packages
              * @default null
              */
             packages: number | null;
+            /**
+             * Packed
+             * @default false
+             */
+            packed: boolean;
             /**
              * Prefix
              * @default null
@@ -690,12 +1166,109 @@ export interface components {
              * Source
              * @enum {string}
              */
-            source: "kernel" | "venv" | "conda" | "system";
+            source: "kernel" | "venv" | "conda" | "system" | "image";
+            /**
+             * States
+             * @default 0
+             */
+            states: number;
             /**
              * Telling
              * @default []
              */
             telling: components["schemas"]["Package"][];
+            /**
+             * Used By Jobs
+             * @default 0
+             */
+            used_by_jobs: number;
+            /**
+             * Used By Kernels
+             * @default 0
+             */
+            used_by_kernels: number;
+        };
+        /**
+         * EnvironmentDetails
+         * @description All that is known of one environment.
+         *
+         *     ``digest`` is that of the lock; of a found one, which has none, that of what is installed
+         *     (``locked`` false). ``origin`` is what it was cloned from, ``command`` how its kernel starts.
+         */
+        EnvironmentDetails: {
+            /**
+             * Channels
+             * @default []
+             */
+            channels: string[];
+            /** @default null */
+            command: components["schemas"]["KernelCommand"] | null;
+            /**
+             * Digest
+             * @default null
+             */
+            digest: string | null;
+            environment: components["schemas"]["Environment"];
+            /**
+             * History
+             * @default []
+             */
+            history: components["schemas"]["HistoryState"][];
+            /**
+             * Images
+             * @default []
+             */
+            images: components["schemas"]["PackedImage"][];
+            /**
+             * Kernel
+             * @default null
+             */
+            kernel: string | null;
+            /**
+             * Locked
+             * @default true
+             */
+            locked: boolean;
+            /**
+             * Made At
+             * @default null
+             */
+            made_at: string | null;
+            /**
+             * Made By
+             * @default null
+             */
+            made_by: string | null;
+            /**
+             * Origin
+             * @default null
+             */
+            origin: string | null;
+            /**
+             * Packages
+             * @default []
+             */
+            packages: components["schemas"]["Package"][];
+            /**
+             * Platform
+             * @default null
+             */
+            platform: string | null;
+            /**
+             * Used By
+             * @default []
+             */
+            used_by: components["schemas"]["jupyter_mlinfn__model__environment_answers__Usage"][];
+        };
+        /**
+         * EnvironmentHistory
+         * @description All states of an environment, newest first.
+         */
+        EnvironmentHistory: {
+            /** Name */
+            name: string;
+            /** States */
+            states: components["schemas"]["HistoryState"][];
         };
         /**
          * EnvironmentList
@@ -751,6 +1324,28 @@ export interface components {
             prefix: string | null;
         };
         /**
+         * EnvironmentRequest
+         * @description What is to be done with an environment; ``action`` says which of the requests it is.
+         */
+        EnvironmentRequest: components["schemas"]["Create"] | components["schemas"]["Clone"] | components["schemas"]["Alter"] | components["schemas"]["Restore"] | components["schemas"]["Pack"];
+        /**
+         * ExportedFile
+         * @description The text of a file that describes an environment.
+         */
+        ExportedFile: {
+            /** File Name */
+            file_name: string;
+            /**
+             * Form
+             * @enum {string}
+             */
+            form: "environment.yml" | "conda-lock.yml" | "explicit";
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+        };
+        /**
          * Forecast
          * @description What would happen to a draft now.
          */
@@ -759,6 +1354,88 @@ export interface components {
             starts_now: boolean;
             /** Text */
             text: string;
+        };
+        /**
+         * FoundPackage
+         * @description One package of the channels; versions newest first, at most as many as are useful.
+         */
+        FoundPackage: {
+            /** Channel */
+            channel: string;
+            /** Name */
+            name: string;
+            /** Versions */
+            versions: string[];
+        };
+        /**
+         * GcItem
+         * @description Something nobody uses any more.
+         */
+        GcItem: {
+            /**
+             * Digest
+             * @default null
+             */
+            digest: string | null;
+            /**
+             * Environment
+             * @default null
+             */
+            environment: string | null;
+            /** Files */
+            files: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "prefix" | "image" | "staging" | "packages" | "bytecode" | "task";
+            /** Name */
+            name: string;
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
+        };
+        /**
+         * GcKept
+         * @description Something that stays, and why.
+         */
+        GcKept: {
+            /** Name */
+            name: string;
+            /** Why */
+            why: string;
+        };
+        /**
+         * GcPlan
+         * @description What would be removed, or was when ``done``; ``size`` and ``files`` are what is freed.
+         */
+        GcPlan: {
+            /**
+             * Done
+             * @default false
+             */
+            done: boolean;
+            /**
+             * Files
+             * @default 0
+             */
+            files: number;
+            /**
+             * Items
+             * @default []
+             */
+            items: components["schemas"]["GcItem"][];
+            /**
+             * Kept
+             * @default []
+             */
+            kept: components["schemas"]["GcKept"][];
+            /**
+             * Size
+             * @default 0
+             */
+            size: number;
         };
         /**
          * GpuChanges
@@ -875,6 +1552,36 @@ export interface components {
              * @constant
              */
             type: "full";
+        };
+        /**
+         * HistoryState
+         * @description One state an environment was in; ``installed`` when its files are still there.
+         */
+        HistoryState: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "create" | "clone" | "change" | "restore";
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Current
+             * @default false
+             */
+            current: boolean;
+            /** Digest */
+            digest: string;
+            /**
+             * Installed
+             * @default false
+             */
+            installed: boolean;
+            /** Text */
+            text: string;
         };
         /**
          * Holder
@@ -1128,7 +1835,7 @@ export interface components {
              *       "peak_memory": null
              *     }
              */
-            usage: components["schemas"]["Usage"];
+            usage: components["schemas"]["jupyter_mlinfn__model__jobs__Usage"];
         };
         /**
          * JobRequest
@@ -1388,6 +2095,17 @@ export interface components {
             resource_dir: string;
         };
         /**
+         * LockRequest
+         * @description Platforms such as ``linux-64``; none: this machine's.
+         */
+        LockRequest: {
+            /**
+             * Platforms
+             * @default []
+             */
+            platforms: string[];
+        };
+        /**
          * LogChunk
          * @description Log text from byte ``start`` to byte ``next``; ``size`` is the log's size now.
          */
@@ -1426,6 +2144,35 @@ export interface components {
             profile: string;
         };
         /**
+         * Pack
+         * @description Write the environment as one file.
+         */
+        Pack: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "pack";
+            /**
+             * After
+             * @default null
+             */
+            after: string | null;
+            /**
+             * Format
+             * @default squashfs
+             * @enum {string}
+             */
+            format: "squashfs" | "sif";
+            /** Name */
+            name: string;
+            /**
+             * Preview
+             * @default false
+             */
+            preview: boolean;
+        };
+        /**
          * Package
          * @description One installed distribution.
          *
@@ -1449,6 +2196,75 @@ export interface components {
             source: "conda" | "pypi" | "other";
             /** Version */
             version: string;
+        };
+        /**
+         * PackageChange
+         * @description One package before and after: version and build; ``None``: absent on that side.
+         */
+        PackageChange: {
+            /** After */
+            after: string | null;
+            /** Before */
+            before: string | null;
+            /**
+             * Manager
+             * @default conda
+             * @enum {string}
+             */
+            manager: "conda" | "pip";
+            /** Name */
+            name: string;
+        };
+        /**
+         * PackageMatches
+         * @description Packages whose names match; the best first. ``more`` when some were left out.
+         *
+         *     ``problem`` says which channel could not be asked; what the others have is still there.
+         */
+        PackageMatches: {
+            /**
+             * More
+             * @default false
+             */
+            more: boolean;
+            /**
+             * Packages
+             * @default []
+             */
+            packages: components["schemas"]["FoundPackage"][];
+            /**
+             * Problem
+             * @default null
+             */
+            problem: string | null;
+            /** Search */
+            search: string;
+        };
+        /**
+         * PackedImage
+         * @description One file that holds an environment. ``digest`` is ``sha256:…`` of the file's bytes.
+         */
+        PackedImage: {
+            /** Compressor */
+            compressor: string;
+            /** Digest */
+            digest: string;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "squashfs" | "sif";
+            /** Lock */
+            lock: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
         };
         /**
          * Parameter
@@ -1585,6 +2401,25 @@ export interface components {
             text: string;
         };
         /**
+         * RegisteredKernel
+         * @description An environment's kernel; ``registered`` false after it was taken away.
+         */
+        RegisteredKernel: {
+            /**
+             * Digest
+             * @default null
+             */
+            digest: string | null;
+            /** Environment */
+            environment: string;
+            /** Kernel */
+            kernel: string;
+            /** Registered */
+            registered: boolean;
+            /** Text */
+            text: string;
+        };
+        /**
          * RerunRequest
          * @description Changes to the recorded request; fields left out stay as they were.
          *
@@ -1636,6 +2471,31 @@ export interface components {
              * @default 3600
              */
             time: number;
+        };
+        /**
+         * Restore
+         * @description Go back (or forward) to the lock ``digest`` of the environment's history.
+         */
+        Restore: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "restore";
+            /**
+             * After
+             * @default null
+             */
+            after: string | null;
+            /** Digest */
+            digest: string;
+            /** Name */
+            name: string;
+            /**
+             * Preview
+             * @default false
+             */
+            preview: boolean;
         };
         /**
          * Save
@@ -1720,7 +2580,31 @@ export interface components {
              */
             saved_by: "lab" | "disk";
         };
-        ServerMessage: components["schemas"]["GpusFull"] | components["schemas"]["GpusDelta"] | components["schemas"]["JobsFull"] | components["schemas"]["JobsDelta"] | components["schemas"]["TasksFull"] | components["schemas"]["Save"] | components["schemas"]["Paused"] | components["schemas"]["Trouble"];
+        ServerMessage: components["schemas"]["GpusFull"] | components["schemas"]["GpusDelta"] | components["schemas"]["JobsFull"] | components["schemas"]["JobsDelta"] | components["schemas"]["TasksFull"] | components["schemas"]["TasksDelta"] | components["schemas"]["Save"] | components["schemas"]["Paused"] | components["schemas"]["Trouble"];
+        /**
+         * ShareRequest
+         * @description A folder that others read, as its whole path.
+         */
+        ShareRequest: {
+            /** Folder */
+            folder: string;
+        };
+        /**
+         * SharedEnvironment
+         * @description A copy of an environment's papers or image where others read it.
+         */
+        SharedEnvironment: {
+            /** Files */
+            files: number;
+            /** Folder */
+            folder: string;
+            /** Name */
+            name: string;
+            /** Size */
+            size: number;
+            /** Text */
+            text: string;
+        };
         /**
          * Signal
          * @description Busy, idle or unknown, and the name of the measurement behind it.
@@ -1766,7 +2650,7 @@ export interface components {
             /** Kernels */
             kernels: components["schemas"]["KernelChoice"][];
             /** @default null */
-            last_used: components["schemas"]["Usage"] | null;
+            last_used: components["schemas"]["jupyter_mlinfn__model__jobs__Usage"] | null;
             limits: components["schemas"]["Resources"];
             /** Parameters */
             parameters: components["schemas"]["Parameter"][];
@@ -1797,15 +2681,174 @@ export interface components {
             type: "subscribe";
         };
         /**
+         * Task
+         * @description A task as it is now.
+         */
+        Task: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "create" | "clone" | "change" | "restore" | "pack";
+            /** @default null */
+            event: components["schemas"]["TaskEvent"] | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Preview */
+            preview: boolean;
+            /** @default null */
+            result: components["schemas"]["TaskResult"] | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "succeeded" | "failed" | "cancelled" | "interrupted";
+        };
+        /**
+         * TaskChanges
+         * @description Tasks that are new or changed, and the ids of those that are no longer listed.
+         *
+         *     ``environments`` is ``None`` while none of them changed: progress comes four times a second,
+         *     and the list of environments is long.
+         */
+        TaskChanges: {
+            /**
+             * Changed
+             * @default []
+             */
+            changed: components["schemas"]["Task"][];
+            /** @default null */
+            environments: components["schemas"]["EnvironmentList"] | null;
+            /**
+             * Gone
+             * @default []
+             */
+            gone: string[];
+        };
+        /**
+         * TaskEvent
+         * @description One step of a task; the newest says how far it is. ``total`` 0: not known.
+         */
+        TaskEvent: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Done
+             * @default 0
+             */
+            done: number;
+            /**
+             * Phase
+             * @enum {string}
+             */
+            phase: "starting" | "solving" | "downloading" | "checking" | "linking" | "compiling" | "packing" | "finishing";
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+            /**
+             * Total
+             * @default 0
+             */
+            total: number;
+            /**
+             * Unit
+             * @default
+             * @enum {string}
+             */
+            unit: "packages" | "bytes" | "files" | "";
+        };
+        /**
+         * TaskList
+         * @description Tasks that run, and those that ended within the last hour; newest first.
+         */
+        TaskList: {
+            /**
+             * Tasks
+             * @default []
+             */
+            tasks: components["schemas"]["Task"][];
+        };
+        /**
+         * TaskResult
+         * @description How a task ended. ``text`` is the sentence for people that says what is different now.
+         */
+        TaskResult: {
+            /** @default null */
+            change: components["schemas"]["Change"] | null;
+            /**
+             * Code
+             * @default null
+             */
+            code: string | null;
+            /**
+             * Ended At
+             * Format: date-time
+             */
+            ended_at: string;
+            /**
+             * Exit Code
+             * @default 0
+             */
+            exit_code: number;
+            /** @default null */
+            image: components["schemas"]["PackedImage"] | null;
+            /**
+             * Problems
+             * @default []
+             */
+            problems: components["schemas"]["Problem"][];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "succeeded" | "failed" | "cancelled" | "interrupted";
+            /** Text */
+            text: string;
+        };
+        /**
          * Tasks
-         * @description Work in the background: today the measuring of environments.
+         * @description The environments, and the work on them: what runs, and what ended within the last hour.
          */
         Tasks: {
             environments: components["schemas"]["EnvironmentList"];
+            tasks: components["schemas"]["TaskList"];
+        };
+        /**
+         * TasksDelta
+         * @description What changed of topic ``tasks``.
+         */
+        TasksDelta: {
+            data: components["schemas"]["TaskChanges"];
+            /** Seq */
+            seq: number;
+            /**
+             * Topic
+             * @default tasks
+             * @constant
+             */
+            topic: "tasks";
+            /**
+             * Type
+             * @default delta
+             * @constant
+             */
+            type: "delta";
         };
         /**
          * TasksFull
-         * @description The whole of topic ``tasks``; every later frame of it is whole too.
+         * @description The whole of topic ``tasks``.
          */
         TasksFull: {
             data: components["schemas"]["Tasks"];
@@ -1820,9 +2863,9 @@ export interface components {
             /**
              * Type
              * @default full
-             * @enum {string}
+             * @constant
              */
-            type: "full" | "delta";
+            type: "full";
         };
         /**
          * Trouble
@@ -1863,9 +2906,24 @@ export interface components {
         };
         /**
          * Usage
+         * @description Who uses an environment: a running kernel, or a job that waits or runs.
+         */
+        jupyter_mlinfn__model__environment_answers__Usage: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "kernel" | "job";
+            /** Name */
+            name: string;
+        };
+        /**
+         * Usage
          * @description What an attempt used: peak memory in bytes (whole process tree), CPU time in seconds.
          */
-        Usage: {
+        jupyter_mlinfn__model__jobs__Usage: {
             /**
              * Cpu Seconds
              * @default null
@@ -1971,6 +3029,1217 @@ export interface operations {
             };
             /** @description A fault of the server */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    compareEnvironments: {
+        parameters: {
+            query: {
+                left: string;
+                right: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Difference"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    planCleanup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GcPlan"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    removeUnused: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GcPlan"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    searchPackages: {
+        parameters: {
+            query: {
+                search: string;
+                channel?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackageMatches"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is missing */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    listTasks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskList"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    startTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key never makes a second job or task. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnvironmentRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description It cannot be done in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is missing */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    readTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    cancelTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    readEnvironment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentDetails"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is missing */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteEnvironment: {
+        parameters: {
+            query?: {
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedEnvironment"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description It cannot be done in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    exportEnvironment: {
+        parameters: {
+            query?: {
+                form?: "environment.yml" | "conda-lock.yml" | "explicit";
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportedFile"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description It cannot be done in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    environmentHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentHistory"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    registerKernel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisteredKernel"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description It cannot be done in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is missing */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    unregisterKernel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisteredKernel"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    lockEnvironment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LockRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportedFile"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description It cannot be done in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is missing */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    shareEnvironment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShareRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedEnvironment"];
+                };
+            };
+            /** @description What was sent cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not logged in, or no right to do it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description It cannot be done in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A fault of the server */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description A needed part is silent for now */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2152,7 +4421,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key never makes a second job. */
+                /** @description The same key never makes a second job or task. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -2940,7 +5209,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key never makes a second job. */
+                /** @description The same key never makes a second job or task. */
                 "Idempotency-Key"?: string;
             };
             path: {

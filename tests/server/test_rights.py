@@ -17,7 +17,8 @@ NO_TOKEN: dict[str, Any] = {"Authorization": None}
 
 
 def address(route: Route) -> str:
-    return route.path.replace("{id}", "abcdefghij").replace("{uuid}", "GPU-0")
+    path = route.path.replace("{id}", "abcdefghij").replace("{uuid}", "GPU-0")
+    return path.replace("{name}", "science").replace("{task}", "0123456789abcdef")
 
 
 def by_name(route: Route) -> str:

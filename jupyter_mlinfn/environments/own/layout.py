@@ -29,6 +29,8 @@ from jupyter_mlinfn.model.environment_tasks import ENVIRONMENT_NAME, TASK_ID
 from jupyter_mlinfn.model.errors import InputError
 
 KERNEL_PREFIX = "mlinfn-"
+RESERVED = frozenset({"tasks", "packages", "difference", "gc"})
+"""Addresses of the interface beside those of environments: they can be no environment's name."""
 SHORT = 12
 
 
@@ -41,6 +43,13 @@ def check_name(name: str) -> str:
             field="name",
             hint="Use up to 64 letters (a to z), digits, dots, dashes and underscores, and begin "
             "with a letter or a digit.",
+        )
+    if name in RESERVED:
+        raise InputError(
+            f"'{name}' is a word of this program and cannot be an environment's name.",
+            code="bad-name",
+            field="name",
+            hint=f"Choose another one, such as 'my-{name}'.",
         )
     return name
 
