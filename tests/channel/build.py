@@ -94,7 +94,7 @@ def _replace(made: Path, out: Path) -> None:
 def _fill(folder: Path, recipe: Recipe) -> None:
     """Write every package of ``recipe``."""
     fetched = fetch(recipe, CACHE / "wheels")
-    others = {
+    others: dict[str, Message] = {
         canonicalize_name(parse_wheel_filename(wheel.name)[0]): wheels.read_metadata(wheel)
         for wheel in fetched
     }

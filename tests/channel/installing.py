@@ -13,10 +13,8 @@ import os
 import sys
 from pathlib import Path
 
-from rattler import Gateway, VirtualPackage, install, solve
+from rattler import Gateway, Subdir, VirtualPackage, install, solve
 from rattler.exceptions import SolverError
-
-from tests.channel.writer import NATIVE
 
 
 async def make_prefix(prefix: Path, channel: str, specs: list[str], cache: Path) -> int:
@@ -25,7 +23,7 @@ async def make_prefix(prefix: Path, channel: str, specs: list[str], cache: Path)
         [channel],
         specs,
         gateway=Gateway(cache_dir=cache / "repodata"),
-        platforms=[NATIVE, "noarch"],
+        platforms=[Subdir.current(), "noarch"],
         virtual_packages=VirtualPackage.detect(),
     )
     await install(records, prefix.absolute(), cache_dir=cache / "packages", show_progress=False)

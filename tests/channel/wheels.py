@@ -35,7 +35,7 @@ if __name__ == "__main__":
 def read_metadata(wheel: Path) -> Message:
     """The ``METADATA`` of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
-        return email.message_from_bytes(archive.read(_dist_info(archive) + "/METADATA"))
+        return email.message_from_string(archive.read(_dist_info(archive) + "/METADATA").decode())
 
 
 def is_pure(wheel: Path) -> bool:
