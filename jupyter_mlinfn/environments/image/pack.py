@@ -1,0 +1,194 @@
+"""Pack an environment into one file: installed anew from its lock, for the prefix ``/env``.
+
+The same lock gives the same bytes, in whatever folder, cache and account it is packed (with the
+same version of mksquashfs). The prefix that people work in is never packed itself: what was
+edited there is not in the lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from jupyter_mlinfn.environments.engine.installing import install
+from jupyter_mlinfn.environments.engine.reporting import Reporter
+from jupyter_mlinfn.environments.image import bytecode, shelf, sif, squashfs
+from jupyter_mlinfn.environments.image.contents import Contents, list_contents
+from jupyter_mlinfn.environments.image.modules import find_python
+from jupyter_mlinfn.environments.image.normalising import normalise, write_papers
+from jupyter_mlinfn.environments.image.verifying import digest_of
+from jupyter_mlinfn.environments.locks.document import Lock
+from jupyter_mlinfn.environments.locks.files import (
+    EXPLICIT_FILE,
+    LOCK_FILE,
+    dump_explicit,
+    dump_lock,
+    read_lock,
+)
+from jupyter_mlinfn.environments.own.layout import Layout, Place
+from jupyter_mlinfn.environments.own.record import EnvironmentRecord
+from jupyter_mlinfn.environments.reading import read_text_head
+from jupyter_mlinfn.model.environment_tasks import PackedImage
+from jupyter_mlinfn.model.errors import Conflict
+
+FINAL_PREFIX: Final = bytecode.FINAL_PREFIX
+Format = Literal["squashfs", "sif"]
+_LARGEST_LOCK: Final = 64 * 2**20
+
+
+def pack(
+    place: Place,
+    record: EnvironmentRecord,
+    layout: Layout,
+    format: Format,
+    reporter: Reporter,
+    *,
+    compressor: str | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> PackedImage:
+    """The image of the environment's lock in use; packed only when it is not there yet.
+
+    Raises :class:`PartMissing` without mksquashfs, :class:`Conflict` when the lock kept at
+    ``place`` is not the record's, else what :func:`pack_lock` raises.
+    """
+    path = place.papers(record.digest) / LOCK_FILE
+    lock = read_lock(read_text_head(path, _LARGEST_LOCK))
+    if lock.digest(record.platform) != record.digest:
+        raise Conflict(
+            f"The lock kept for '{place.name}' was edited: it is not the one in use.",
+            code="lock-edited",
+            hint=f"Change the environment with 'mlinfn env', or put {path} back.",
+        )
+    return pack_lock(
+        lock,
+        record.platform,
+        layout,
+        format,
+        reporter,
+        compressor=compressor,
+        cancelled=cancelled,
+    )
+
+
+def pack_lock(
+    lock: Lock,
+    platform: str,
+    layout: Layout,
+    format: Format,
+    reporter: Reporter,
+    *,
+    compressor: str | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> PackedImage:
+    """The image of ``lock`` for ``platform``, packed or found in ``layout.images``.
+
+    ``compressor``: ``zstd``, ``lz4`` or ``gzip``; by default what the Apptainer installed here
+    can read. Raises :class:`MlinfnError` in words for people; nothing is left half made.
+    """
+    squashfs.mksquashfs()
+    recipe = shelf.Recipe(
+        lock=lock.digest(platform),
+        platform=platform,
+        format=format,
+        compressor=compressor or squashfs.compressor_for(),
+    )
+    if found := shelf.find(layout.images, recipe):
+        return found
+    with shelf.workplace(layout.images) as work:
+        prefix = work / "env"
+        contents = build(lock, platform, layout, work, reporter, cancelled)
+        image = work / "image"
+        _write(prefix, image, recipe.compressor, contents, reporter, cancelled)
+        return finish(image, work, recipe, layout, reporter)
+
+
+def build(
+    lock: Lock,
+    platform: str,
+    layout: Layout,
+    work: Path,
+    reporter: Reporter,
+    cancelled: Callable[[], bool],
+) -> Contents:
+    """Make ``work/env``: installed, compiled, without traces, with its papers."""
+    prefix, scratch = work / "env", work / "scratch"
+    scratch.mkdir(mode=0o700)
+    install(
+        lock,
+        prefix,
+        FINAL_PREFIX,
+        platform=platform,
+        cache=layout.packages,
+        scratch=scratch,
+        reporter=reporter,
+    )
+    normalise(prefix)
+    bytecode.apply(
+        prefix,
+        layout.bytecode,
+        "unchecked",
+        report=lambda done, total: reporter.say("compiling", done=done, total=total, unit="files"),
+        cancelled=cancelled,
+    )
+    one = Lock.made_of(lock.channels, (platform,), lock.of(platform))
+    python = find_python(prefix)
+    contents = list_contents(prefix, python.identity if python else None, one.digest(platform))
+    write_papers(
+        prefix,
+        (
+            (LOCK_FILE, dump_lock(one)),
+            (EXPLICIT_FILE, dump_explicit(one, platform)),
+            ("contents.json", contents.model_dump_json()),
+        ),
+    )
+    return contents
+
+
+def finish(
+    image: Path, work: Path, recipe: shelf.Recipe, layout: Layout, reporter: Reporter
+) -> PackedImage:
+    """Give a finished squashfs file its form, its name and its paper."""
+    reporter.say("finishing")
+    if recipe.format == "sif":
+        whole = work / "image.sif"
+        partition = sif.Partition("environment", image, sif.PartitionKind.DATA)
+        labels = {"org.jupyter-mlinfn.prefix": FINAL_PREFIX}
+        sif.write_sif(
+            whole, (partition,), platform=recipe.platform, lock=recipe.lock, labels=labels
+        )
+        image = whole
+    image.chmod(0o555 if recipe.format == "sif" else 0o444)
+    packed = PackedImage(
+        path=str(image),
+        format=recipe.format,
+        digest=digest_of(image),
+        size=image.stat().st_size,
+        compressor=recipe.compressor,
+        lock=recipe.lock,
+        made_at=datetime.now(UTC),
+    )
+    paper = shelf.Paper(image=packed, recipe=recipe, tools=squashfs.version())
+    return shelf.put(layout.images, image, paper)
+
+
+def _write(
+    prefix: Path,
+    image: Path,
+    compressor: str,
+    contents: Contents,
+    reporter: Reporter,
+    cancelled: Callable[[], bool],
+) -> None:
+    total = contents.files
+    reporter.say("packing", done=0, total=total, unit="files")
+    squashfs.make(
+        prefix,
+        image,
+        compressor,
+        report=lambda files: reporter.say(
+            "packing", done=min(files, total), total=total, unit="files"
+        ),
+        cancelled=cancelled,
+    )
