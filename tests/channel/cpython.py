@@ -26,14 +26,18 @@ LEFT_OUT = {
 }  # fmt: skip
 LEFT_OUT_FILES = {"EXTERNALLY-MANAGED", "sitecustomize.py"}
 
-DEBIAN = {
-    "site.py": (
-        'is_virtual_environment = sys.base_prefix != sys.prefix or hasattr(sys, "real_prefix")',
-        "is_virtual_environment = True",
-    ),
-    "sysconfig.py": ("prefix_scheme = 'posix_local'", "prefix_scheme = 'posix_prefix'"),
-}
-"""Debian's own lines that hide ``site-packages`` outside virtual environments, and the cure."""
+DEBIAN = Path("/usr")
+SCHEMES = ("prefix_scheme = 'posix_local'", "prefix_scheme = 'posix_prefix'")
+"""Debian's line in ``sysconfig`` that installs packages where the prefix is not, and the cure."""
+
+SITE = '''"""Debian freezes into its program a ``site`` that knows dist-packages only."""
+
+import os
+import site
+import sys
+
+site.addsitedir(os.path.join(sys.prefix, "lib", "python{version}", "site-packages"))
+'''
 
 PYTHON = Package(
     name="python",
@@ -79,6 +83,8 @@ def _entries(held: Path) -> Iterator[Entry]:
     config = base / "bin" / f"{name}-config"
     if config.exists():
         yield Entry(f"bin/{config.name}", partial(_read, config, base), 0o755)
+    if base == DEBIAN:
+        yield Entry(f"lib/{name}/sitecustomize.py", text(SITE.format(version=VERSION)))
     readme = "Packages are installed here.\n"
     yield Entry(f"lib/{name}/site-packages/README.txt", text(readme))
 
@@ -123,10 +129,10 @@ def _tree(folder: Path, target: str, base: Path) -> Iterator[Entry]:
 def _read(path: Path, base: Path) -> bytes:
     """The bytes of a file, its old prefix exchanged for the placeholder where it is text."""
     data = path.read_bytes()
-    if path.name in DEBIAN and base == Path("/usr"):
-        theirs, ours = DEBIAN[path.name]
-        return data.replace(theirs.encode(), ours.encode())
-    if b"\0" in data[:4096] or base == Path("/usr"):
+    if base == DEBIAN:
         # "/usr" stands in many texts that have nothing to do with the prefix.
+        theirs, ours = SCHEMES
+        return data.replace(theirs.encode(), ours.encode())
+    if b"\0" in data[:4096]:
         return data
     return data.replace(str(base).encode(), PLACEHOLDER.encode())
