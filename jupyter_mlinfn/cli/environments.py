@@ -10,29 +10,27 @@ import click
 from jupyter_mlinfn.cli.options import json_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
-    from jupyter_mlinfn.model.environments import (
-        Environment,
-        EnvironmentList,
-        EnvironmentRef,
-        Package,
-    )
+    from jupyter_mlinfn.model.environment_answers import EnvironmentDetails
+    from jupyter_mlinfn.model.environments import Environment, EnvironmentList, Package
     from jupyter_mlinfn.workbench import Workbench
 
 PATIENCE = 60.0
 """Seconds for measuring: 18,000 files take about two on a local disk."""
+KINDS = {"own": "yours", "managed": "managed", "found": "found"}
 
 
 @click.command("list")
 @click.option("--sizes", is_flag=True, help="Measure sizes and file counts first.")
 @json_option
 def list_environments(sizes: bool, as_json: bool) -> None:
-    """The environments found on this machine, with the kernels jobs can use.
+    """Your environments, managed ones, and those found on this machine.
 
-    Sizes and file counts are those measured last, here or by the Environments panel.
+    Sizes and file counts of found ones are those measured last, here or by the Environments
+    panel.
     """
     from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import answer, emit, show
@@ -44,7 +42,7 @@ def list_environments(sizes: bool, as_json: bool) -> None:
     elif found.environments:
         show(environments_table(found.environments))
     else:
-        answer("No environment was found. Install a kernel: pip install ipykernel")
+        answer("No environment was found. Make one: mlinfn env create NAME python ipykernel")
 
 
 def measured(bench: Workbench) -> EnvironmentList:
@@ -59,60 +57,120 @@ def measured(bench: Workbench) -> EnvironmentList:
 
 
 def environments_table(environments: Sequence[Environment]) -> Table:
-    """One row an environment."""
+    """One row an environment: yours first, then managed ones, then those found."""
     from jupyter_mlinfn.cli.terminal import inert, table
     from jupyter_mlinfn.model.quantities import show_memory
 
     made = table(
-        ("KERNEL", "NAME", "LANGUAGE", "PACKAGES", "SIZE", "FILES", "WHERE"),
+        ("NAME", "KIND", "PYTHON", "PACKAGES", "SIZE", "FILES", "KERNEL", "STATE", "WHERE"),
         right=("PACKAGES", "SIZE", "FILES"),
     )
-    for item in environments:
-        language = f"python {item.python}" if item.python else item.language
+    order = list(KINDS)
+    for item in sorted(environments, key=lambda row: order.index(row.kind)):
         made.add_row(
-            inert(", ".join(item.kernels) or "–"),
             inert(item.name),
-            inert(language),
+            KINDS[item.kind],
+            inert(item.python or item.language or "–"),
             str(item.packages) if item.packages is not None else "–",
             show_memory(item.size) if item.size is not None else "–",
-            str(item.files) if item.files is not None else "–",
+            f"{item.files:,}" if item.files is not None else "–",
+            inert(", ".join(item.kernels) or "–"),
+            state_words(item),
             inert(item.problem or item.prefix or item.source),
         )
     return made
+
+
+def state_words(item: Environment) -> str:
+    """``locked, packed``; where CUDA does not fit this machine's driver, that."""
+    words = []
+    if item.digest:
+        words.append("locked")
+    if item.packed:
+        words.append("packed")
+    if item.cuda is not None and item.cuda.state != "compatible":
+        words.append("CUDA does not fit" if item.cuda.state == "not-compatible" else "CUDA unknown")
+    return ", ".join(words) or "–"
 
 
 @click.command("show")
 @click.argument("name")
 @json_option
 def show_environment(name: str, as_json: bool) -> None:
-    """What kernel NAME would give a job: its program, digest and packages."""
+    """All that is known of the environment NAME, NAME@DIGEST, or of what kernel NAME runs in."""
     from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import emit
+    from jupyter_mlinfn.environments.describing import describe
 
-    environments = open_bench().environments
-    ref = environments.resolve(name)
-    packages = environments.packages(ref)
+    bench = open_bench()
+    details = describe(bench.own, bench.catalogue, bench.environments, name)
     if as_json:
-        listed = [package.model_dump(mode="json") for package in packages]
-        emit({**ref.model_dump(mode="json"), "packages": listed})
+        emit({"name": details.environment.name, **details.model_dump(mode="json")})
     else:
-        show_reference(ref, packages)
+        show_details(details)
 
 
-def show_reference(ref: EnvironmentRef, packages: Sequence[Package]) -> None:
+def show_details(details: EnvironmentDetails) -> None:
     """The facts of an environment, then its packages."""
-    from jupyter_mlinfn.cli.terminal import answer, inert, show, table
+    from jupyter_mlinfn.cli.terminal import answer, inert
 
-    answer(f"Kernel    {inert(ref.name)} ({inert(ref.kernel.display_name)})")
-    answer(f"Language  {inert(ref.kernel.language)}")
-    answer(f"Program   {inert(ref.kernel.argv[0]) if ref.kernel.argv else '–'}")
-    answer(f"Prefix    {inert(ref.prefix or '–')}")
-    kind = "locked" if ref.locked else "inventoried, not locked"
-    digest = f"{ref.digest} ({kind})" if ref.digest else "none: its packages cannot be listed"
-    answer(f"Digest    {digest}")
-    if packages:
+    for title, fact in facts(details):
+        answer(f"{title:<10}{inert(fact)}")
+    if details.packages:
         answer("")
-        rows = table(("PACKAGE", "VERSION", "FROM"))
-        for package in packages:
-            rows.add_row(inert(package.name), inert(package.version), package.source)
-        show(rows)
+        show_packages(details.packages)
+
+
+def show_packages(packages: Sequence[Package]) -> None:
+    """One row a package."""
+    from jupyter_mlinfn.cli.terminal import inert, show, table
+
+    rows = table(("PACKAGE", "VERSION", "BUILD", "FROM"))
+    for package in packages:
+        build = inert(package.build or "–")
+        rows.add_row(inert(package.name), inert(package.version), build, package.source)
+    show(rows)
+
+
+def facts(details: EnvironmentDetails) -> Iterator[tuple[str, str]]:
+    """What is known, each with its title; what is not known is left out."""
+    from jupyter_mlinfn.cli.env_words import joined
+    from jupyter_mlinfn.cli.records import clock
+    from jupyter_mlinfn.model.quantities import show_count, show_memory
+
+    row = details.environment
+    yield "Name", f"{row.name} ({KINDS[row.kind]})"
+    yield "Language", f"{row.language} {row.python or ''}".strip()
+    if details.command is not None:
+        program = details.command.argv[0] if details.command.argv else "–"
+        yield "Kernel", f"{details.command.name} ({details.command.display_name})"
+        yield "Program", program
+    elif details.kernel or row.kernels:
+        yield "Kernel", details.kernel or ", ".join(row.kernels)
+    yield "Prefix", row.prefix or "–"
+    yield "Digest", digest_words(details)
+    if row.size is not None and row.files is not None:
+        yield "Size", f"{show_memory(row.size)} in {show_count(row.files, 'file')}"
+    if row.cuda is not None:
+        yield "CUDA", row.cuda.text
+    if details.made_at is not None:
+        by = f" by {details.made_by}" if details.made_by else ""
+        yield "Made", f"{clock(details.made_at)}{by}"
+    if details.origin:
+        yield "Clone of", details.origin
+    if details.channels:
+        yield "Channels", ", ".join(details.channels)
+    for image in details.images:
+        yield "Image", f"{image.path} ({image.format}, {show_memory(image.size)})"
+    if details.used_by:
+        yield "Used by", joined([f"{one.kind} {one.name}" for one in details.used_by])
+    if row.problem:
+        yield "Problem", row.problem
+
+
+def digest_words(details: EnvironmentDetails) -> str:
+    """The digest, and whether it is that of a lock."""
+    if details.digest is None:
+        return "none: its packages cannot be listed"
+    kind = "locked" if details.locked else "inventoried, not locked"
+    return f"{details.digest} ({kind})"

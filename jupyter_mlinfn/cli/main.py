@@ -27,7 +27,7 @@ VERBS = {
     "jobs": Verb("jobs:jobs", "List your jobs, newest first."),
     "job": Verb("job:job", "Look at one job, cancel it, run it again, delete it."),
     "gpus": Verb("gpus:gpus", "Show the GPUs, how busy they are and who holds them."),
-    "env": Verb("env:env", "Show the environments that jobs can use."),
+    "env": Verb("env:env", "Make, change, pack and share environments."),
     "doctor": Verb("doctor:doctor", "Show what this machine offers, what is missing, what to do."),
     "local-dispatcher": Verb("dispatcher:dispatcher", "Start waiting jobs.", hidden=True),
 }

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.environments.describing import describe
-from jupyter_mlinfn.environments.own.exporting import compare, export_file, lock_file
+from jupyter_mlinfn.environments.own.asking import check_request
+from jupyter_mlinfn.environments.own.exporting import compare, export_file
 from jupyter_mlinfn.environments.own.layout import check_name
 from jupyter_mlinfn.environments.own.naming import check_state
+from jupyter_mlinfn.environments.own.relocking import lock_file
 from jupyter_mlinfn.model.environment_answers import (
     DeletedEnvironment,
     Difference,
@@ -34,7 +36,9 @@ def list_environments(call: Call) -> EnvironmentList:
 
 def start(call: Call) -> Task:
     """``POST environments/tasks``: the task goes on when this server ends."""
-    return call.workbench.tasks.start(call.body.root, key=call.key)
+    bench, request = call.workbench, call.body.root
+    check_request(request, bench.policy())
+    return bench.tasks.start(request, key=call.key)
 
 
 def list_tasks(call: Call) -> TaskList:
@@ -70,7 +74,8 @@ def export(call: Call) -> ExportedFile:
 
 def lock(call: Call) -> ExportedFile:
     """``POST environments/{name}/lock``."""
-    return lock_file(call.workbench.own, _name(call), call.body.platforms)
+    bench = call.workbench
+    return lock_file(bench.own, bench.policy(), _name(call), call.body.platforms)
 
 
 def difference(call: Call) -> Difference:

@@ -1,0 +1,164 @@
+"""``mlinfn env kernel``, ``pack``, ``share``, ``delete`` and ``gc``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jupyter_mlinfn.cli.env_carrying import Steps, asked, carrying_options, need_consent
+from jupyter_mlinfn.cli.options import json_option
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from jupyter_mlinfn.model.environment_answers import EnvironmentDetails, GcPlan
+
+
+@click.command()
+@click.argument("name")
+@click.option("--remove", is_flag=True, help="Offer it no longer; the environment stays.")
+@json_option
+def kernel(name: str, remove: bool, as_json: bool) -> None:
+    """Offer the environment NAME as a kernel of notebooks."""
+    from jupyter_mlinfn.cli.opening import open_bench
+
+    own = open_bench().own
+    done = own.unregister(name) if remove else own.register(name)
+    tell(done, done.text, as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("squashfs", "sif")),
+    default="squashfs",
+    help="squashfs (default), or sif for Apptainer.",
+)
+@carrying_options
+def pack(name: str, form: str, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Write the environment NAME as one file; the same lock gives the same file."""
+    from jupyter_mlinfn.cli.opening import open_bench
+    from jupyter_mlinfn.cli.requests import validated
+    from jupyter_mlinfn.model.environment_tasks import Pack
+
+    request = validated(Pack, name=name, format=form)
+    steps = Steps(open_bench(), dry_run=dry_run, yes=yes, as_json=as_json)
+    return steps.end(steps.carry_out(request, f"Pack '{name}'?"))
+
+
+@click.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path())
+@json_option
+def share(name: str, folder: str, as_json: bool) -> None:
+    """Copy the environment NAME to FOLDER, where others can read and clone it."""
+    from jupyter_mlinfn.cli.opening import open_bench
+
+    done = open_bench().own.share(name, Path(folder).expanduser().absolute())
+    tell(done, done.text, as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Also when kernels or jobs use it.")
+@click.option("--dry-run", is_flag=True, help="Show what would go; delete nothing.")
+@click.option("--yes", is_flag=True, help="Delete it without a question.")
+@json_option
+def delete(name: str, force: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Delete your environment NAME with all its states and its kernel; images stay.
+
+    'mlinfn env gc' removes images and packages that nothing uses any more.
+    """
+    from jupyter_mlinfn.cli.opening import open_bench
+    from jupyter_mlinfn.cli.terminal import emit
+    from jupyter_mlinfn.environments.own.layout import check_name
+
+    need_consent(yes=yes or dry_run)
+    own = open_bench().own
+    check_name(name)
+    if not yes or dry_run:
+        details = own.details(name)
+        if dry_run and as_json:
+            emit(details)
+        else:
+            show_what_goes(details)
+        if dry_run or not asked(f"Delete '{name}'?"):
+            return 0 if dry_run else 1
+    done = own.delete(name, force=force)
+    tell(done, done.text, as_json=as_json)
+    return 0
+
+
+def show_what_goes(details: EnvironmentDetails) -> None:
+    """How much it is, and who uses it."""
+    from jupyter_mlinfn.cli.env_words import joined
+    from jupyter_mlinfn.cli.terminal import answer, inert
+    from jupyter_mlinfn.model.quantities import show_count, show_memory
+
+    row = details.environment
+    size = f"{show_memory(row.size)}, " if row.size is not None else ""
+    files = f"{show_count(row.files, 'file')}, " if row.files is not None else ""
+    answer(f"{inert(row.name)}: {size}{files}{show_count(len(details.history), 'state')}.")
+    if details.used_by:
+        answer(f"Used by {inert(joined([f'{one.kind} {one.name}' for one in details.used_by]))}.")
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show what would go; remove nothing.")
+@click.option("--yes", is_flag=True, help="Remove it without a question.")
+@json_option
+def gc(dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Remove what no environment, kernel or job uses any more."""
+    from jupyter_mlinfn.cli.opening import open_bench
+    from jupyter_mlinfn.cli.terminal import emit
+
+    need_consent(yes=yes or dry_run)
+    own = open_bench().own
+    if dry_run or not yes:
+        plan = own.collect(dry_run=True)
+        if not as_json:
+            show_plan(plan)
+        if dry_run or not plan.items or not asked("Remove it?"):
+            if as_json:
+                emit(plan)
+            return 0 if dry_run or not plan.items else 1
+    done = own.collect(dry_run=False)
+    if as_json:
+        emit(done)
+    else:
+        show_plan(done)
+    return 0
+
+
+def show_plan(plan: GcPlan) -> None:
+    """What goes or went, what stays and why."""
+    from jupyter_mlinfn.cli.terminal import answer, inert, say, show, table
+    from jupyter_mlinfn.model.quantities import show_count, show_memory
+
+    if plan.items:
+        made = table(("WHAT", "NAME", "SIZE", "FILES", "WHERE"), right=("SIZE", "FILES"))
+        for item in plan.items:
+            size, files = show_memory(item.size), f"{item.files:,}"
+            made.add_row(item.kind, inert(item.name), size, files, inert(item.path))
+        show(made)
+    for kept in plan.kept:
+        say(f"Stays: {inert(kept.name)}. {inert(kept.why)}")
+    if not plan.items:
+        answer("Nothing to remove: everything is used.")
+        return
+    verb = "Removed" if plan.done else "Would free"
+    answer(f"{verb} {show_memory(plan.size)} in {show_count(plan.files, 'file')}.")
+
+
+def tell(document: BaseModel, text: str, *, as_json: bool) -> None:
+    """The document, or its sentence."""
+    from jupyter_mlinfn.cli.terminal import answer, emit, inert
+
+    if as_json:
+        emit(document)
+    else:
+        answer(inert(text))
