@@ -45,9 +45,7 @@ def parse(words: Sequence[str]) -> Call:
     while rest:
         word = rest.pop(0)
         name, equals, value = word.partition("=")
-        if verb == "run" and specs:
-            specs.append(word)
-        elif not word.startswith("-"):
+        if (verb == "run" and specs) or not word.startswith("-"):
             specs.append(word)
         elif name in _FLAGS:
             dry_run = dry_run or name == "--dry-run"
