@@ -1,0 +1,91 @@
+"""The engine: carries out one request on environments, then ends.
+
+``python -I -m jupyter_mlinfn.environments.engine TASKFOLDER``. A process of its own, because the
+solver's threads may crash an interpreter that ends in the ordinary way (``os._exit`` here), and
+because it may be killed at any moment without harm. Exit code: that of the result, 130 when
+cancelled.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from jupyter_mlinfn.environments.engine.assignment import Assignment, read_assignment
+from jupyter_mlinfn.environments.engine.cancelling import Cancelling
+from jupyter_mlinfn.environments.engine.failing import failed
+from jupyter_mlinfn.environments.engine.failures import of_system
+from jupyter_mlinfn.environments.engine.reporting import Reporter
+from jupyter_mlinfn.model.environment_tasks import Pack, TaskResult
+from jupyter_mlinfn.model.errors import MlinfnError
+from jupyter_mlinfn.process.durable import write_durably
+from jupyter_mlinfn.process.locks import acquire
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """The program. Never returns."""
+    code = 1
+    try:
+        (folder,) = arguments
+        code = carry_out(Path(folder).resolve())
+    except BaseException:  # nothing may keep this process from ending at once
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def carry_out(folder: Path) -> int:
+    """Carry out the task in ``folder`` and write its result; the exit code.
+
+    Where another engine works on this task already, nothing is done.
+    """
+    if acquire(folder / "alive") is None:  # held until this process ends
+        return 1
+    reporter = Reporter(folder / "events.jsonl")
+    reporter.say("starting")
+    result = _result(folder, reporter)
+    write_durably(folder / "result.json", result.model_dump_json(indent=1))
+    return result.exit_code
+
+
+def _result(folder: Path, reporter: Reporter) -> TaskResult:
+    try:
+        assignment = read_assignment(folder)
+        name = assignment.place.name
+        cancelling = Cancelling(folder, f"'{name}' is as it was before.")
+        cancelling.watch()
+        return _perform(assignment, reporter, cancelling)
+    except MlinfnError as error:
+        return failed(error)
+    except OSError as error:
+        traceback.print_exc()
+        return failed(of_system(error, folder))
+    except Exception as error:
+        traceback.print_exc()
+        return failed(_unforeseen(error, folder))
+
+
+def _perform(assignment: Assignment, reporter: Reporter, cancelling: Cancelling) -> TaskResult:
+    from jupyter_mlinfn.environments.engine.actions import Action
+
+    if isinstance(assignment.request, Pack):
+        raise NotImplementedError
+    return Action(assignment, reporter, cancelling).perform()
+
+
+def _unforeseen(error: Exception, folder: Path) -> MlinfnError:
+    return MlinfnError(
+        f"Something went wrong that nobody foresaw ({type(error).__name__}: {error}). "
+        "The environment is as it was before.",
+        code="internal-error",
+        hint=f"What happened exactly is in {folder / 'log'}; please report it.",
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,200 @@
+"""One request from its plan to its result."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from jupyter_mlinfn.environments.engine.assignment import Assignment
+from jupyter_mlinfn.environments.engine.building import Builder, Built
+from jupyter_mlinfn.environments.engine.cancelling import Cancelling
+from jupyter_mlinfn.environments.engine.changing import plan_change
+from jupyter_mlinfn.environments.engine.checking import download_size
+from jupyter_mlinfn.environments.engine.cloning import plan_clone
+from jupyter_mlinfn.environments.engine.committing import (
+    changed_by_hand,
+    record_change,
+    whole,
+)
+from jupyter_mlinfn.environments.engine.creating import plan_create
+from jupyter_mlinfn.environments.engine.holding import holding
+from jupyter_mlinfn.environments.engine.papers import read_papers
+from jupyter_mlinfn.environments.engine.plans import Plan, keep_solution, previewed
+from jupyter_mlinfn.environments.engine.reporting import Reporter
+from jupyter_mlinfn.environments.engine.restoring import plan_restore
+from jupyter_mlinfn.environments.engine.sizes import estimate
+from jupyter_mlinfn.environments.locks.difference import describe, difference
+from jupyter_mlinfn.environments.locks.document import Lock
+from jupyter_mlinfn.environments.own import kernels
+from jupyter_mlinfn.environments.own.record import EnvironmentRecord, read_record
+from jupyter_mlinfn.model.environment_tasks import (
+    Alter,
+    Change,
+    Clone,
+    Create,
+    Restore,
+    TaskResult,
+)
+from jupyter_mlinfn.model.errors import Conflict
+from jupyter_mlinfn.model.quantities import show_count, show_memory
+
+
+class Action:
+    """One request being carried out."""
+
+    def __init__(self, assignment: Assignment, reporter: Reporter, cancelling: Cancelling) -> None:
+        self._task = assignment
+        self._reporter = reporter
+        self._cancelling = cancelling
+        self._builder = Builder(assignment, reporter)
+
+    def perform(self) -> TaskResult:
+        """The result. Raises :class:`MlinfnError` and OSError; nothing is changed then."""
+        self._cancelling.build_in(self._task.staging)
+        try:
+            if self._task.request.preview:
+                return self._preview()
+            with holding(self._task.place, self._cancelling.hold):
+                return self._carry_out()
+        finally:
+            self._builder.clear()
+
+    def _preview(self) -> TaskResult:
+        plan, lock = self._plan(self._present())
+        change = self._expected(plan, lock)
+        keep_solution(self._task, plan, lock)
+        notes = " ".join(["Nothing was changed yet.", *plan.notes])
+        return _succeeded(f"{describe(change)} {notes}", change)
+
+    def _carry_out(self) -> TaskResult:
+        before = self._present()
+        plan, lock = self._plan(before)
+        change = self._expected(plan, lock)
+        digest = lock.digest(self._platform)
+        installed = whole(self._task.place, digest)
+        if installed and _is_same(before, digest, plan):
+            return _succeeded(f"{describe(change)} Nothing was changed.", change)
+        built: Built | None = None
+        if installed is None:
+            built = self._builder.build(plan, lock)
+            installed = built.installed
+        self._task.policy.check_size(installed.size, installed.files)
+        notes = [*plan.notes, *self._left_behind(before), *_unrun_scripts(built)]
+        self._reporter.say("finishing", self._task.request.name)
+        self._cancelling.too_late()
+        if built is not None:
+            self._builder.put_in_place(lock, built)
+        said = plan.said or _history_text(plan, change)
+        record = record_change(self._task, plan, lock, installed, said)
+        kernels.renew(record, self._task.place)
+        sizes = {"size": installed.size, "files": installed.files}
+        change = change.model_copy(update={**sizes, "note": _way(built)})
+        return _succeeded(" ".join([_sentence(plan, change, record), *notes]), change)
+
+    @property
+    def _platform(self) -> str:
+        return self._task.policy.platform
+
+    def _present(self) -> EnvironmentRecord | None:
+        """The record as it is; ``None`` for one that is to be made.
+
+        Raises :class:`Conflict` when that is there already, :class:`NotFound` when what is to be
+        changed is not.
+        """
+        place = self._task.place
+        if not isinstance(self._task.request, (Create, Clone)):
+            return read_record(place)
+        if place.record.exists():
+            raise Conflict(
+                f"You have an environment named '{place.name}' already. Nothing was changed.",
+                code="environment-exists",
+                field="name",
+                hint="Choose another name, or delete that one first.",
+            )
+        return None
+
+    def _plan(self, present: EnvironmentRecord | None) -> tuple[Plan, Lock]:
+        """What is to be done, allowed by the admin, and the lock that it comes to."""
+        plan = self._kept_plan(present) or self._new_plan(present)
+        plan.check(self._task)
+        expected = estimate(plan.records, self._task.layout.packages)
+        self._task.policy.check_size(*(expected or (None, None)))
+        return plan, self._builder.settle(plan)
+
+    def _kept_plan(self, present: EnvironmentRecord | None) -> Plan | None:
+        if self._task.request.after is None:
+            return None
+        if present is None:
+            return previewed(self._task, None, None)
+        base, _ = read_papers(self._task.place.papers(present.digest))
+        return previewed(self._task, present.digest, base)
+
+    def _new_plan(self, present: EnvironmentRecord | None) -> Plan:
+        request = self._task.request
+        if isinstance(request, Create):
+            return plan_create(self._task, request, self._reporter)
+        if isinstance(request, Clone):
+            return plan_clone(self._task, request, self._reporter)
+        assert present is not None, "what is changed is there"
+        if isinstance(request, Alter):
+            return plan_change(self._task, request, present, self._reporter)
+        assert isinstance(request, Restore), "packing has a way of its own"
+        return plan_restore(self._task, request, present)
+
+    def _expected(self, plan: Plan, lock: Lock) -> Change:
+        """The change with what can be told of sizes before it is made."""
+        cache = self._task.layout.packages
+        pip = any(package.manager == "pip" for package in lock.of(self._platform))
+        expected = None if pip else estimate(plan.records, cache)
+        size, files = expected or (None, None)
+        told = {"download": download_size(plan.records, cache), "size": size, "files": files}
+        return difference(plan.base, lock, self._platform).model_copy(update=told)
+
+    def _left_behind(self, before: EnvironmentRecord | None) -> tuple[str, ...]:
+        """What somebody did in the old prefix by hand, which the new one does not have."""
+        if before is None:
+            return ()
+        found = changed_by_hand(self._task.place, before.digest)
+        if not found:
+            return ()
+        return (f"Changed by hand before, and not in the new state: {found}. It is kept.",)
+
+
+def _is_same(before: EnvironmentRecord | None, digest: str, plan: Plan) -> bool:
+    """Whether neither packages nor wishes would be other than they are."""
+    return before is not None and before.digest == digest and not plan.wished_anew
+
+
+def _succeeded(text: str, change: Change) -> TaskResult:
+    return TaskResult(state="succeeded", ended_at=datetime.now(UTC), text=text, change=change)
+
+
+def _history_text(plan: Plan, change: Change) -> str:
+    if plan.action == "create":
+        return f"Made with {show_count(len(change.added), 'package')}."
+    return describe(change)
+
+
+def _sentence(plan: Plan, change: Change, record: EnvironmentRecord) -> str:
+    """``'ml' is ready: 59 packages, 18,871 files, 693.0 MiB.``"""
+    extent = f"{record.files:,} files, {show_memory(record.size)}"
+    if plan.base is None:
+        number = show_count(len(change.added), "package")
+        return f"'{record.name}' is ready: {number}, {extent}."
+    return f"{plan.said or ''} {describe(change)} '{record.name}' now has {extent}.".strip()
+
+
+def _way(built: Built | None) -> str:
+    if built is None:
+        return "It was still installed: no file was written."
+    if built.protected.way == "hard links":
+        return "Files are shared by hard links and write-protected, so that no edit reaches others."
+    if built.protected.way == "shared blocks":
+        return "Files share their blocks until one is changed (reflink)."
+    return "Files are copies: this file system cannot share them."
+
+
+def _unrun_scripts(built: Built | None) -> tuple[str, ...]:
+    if built is None or not built.protected.scripts:
+        return ()
+    names = ", ".join(built.protected.scripts)
+    return (f"Scripts that packages bring for after their installation were not run: {names}.",)

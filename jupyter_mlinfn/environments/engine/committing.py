@@ -1,0 +1,146 @@
+"""The one moment of change, and what comes before and after it.
+
+Order: the staged prefix gets its final name, then the papers are written, then the record is
+replaced. Whoever is killed before leaves an environment as it was (a prefix that no record names
+is garbage); whoever is killed after has changed it. There is nothing between.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jupyter_mlinfn.environments.engine.assignment import Assignment
+from jupyter_mlinfn.environments.engine.papers import MANIFEST, write_papers
+from jupyter_mlinfn.environments.engine.plans import Plan
+from jupyter_mlinfn.environments.locks.document import Lock
+from jupyter_mlinfn.environments.own import manifest
+from jupyter_mlinfn.environments.own.layout import Place, short
+from jupyter_mlinfn.environments.own.record import (
+    EnvironmentRecord,
+    HistoryEntry,
+    read_record,
+    write_record,
+)
+
+_AT_FDCWD = -100
+_EXCHANGE = 2
+"""``RENAME_EXCHANGE`` of ``renameat2(2)``: two names change places at once."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What lies in a prefix: bytes, files, and its Python's version."""
+
+    size: int
+    files: int
+    python: str | None
+
+
+def whole(place: Place, digest: str) -> Installed | None:
+    """What is installed for ``digest``, if every file is as it was recorded."""
+    try:
+        recorded = manifest.read(place.papers(digest) / MANIFEST)
+        if manifest.verify(place.prefix(digest), recorded):
+            return None
+    except (OSError, ValueError):
+        return None
+    return Installed(recorded.size, recorded.files, python_in(place.prefix(digest)))
+
+
+def changed_by_hand(place: Place, digest: str) -> str | None:
+    """What is other in the prefix of ``digest`` than was installed, in words."""
+    try:
+        recorded = manifest.read(place.papers(digest) / MANIFEST)
+        found = manifest.verify(place.prefix(digest), recorded)
+    except (OSError, ValueError):
+        return None
+    return manifest.describe(found) if found else None
+
+
+def python_in(prefix: Path) -> str | None:
+    """The version of the conda package ``python`` in ``prefix``."""
+    for path in (prefix / "conda-meta").glob("python-[0-9]*.json"):
+        return path.name.split("-")[1]
+    return None
+
+
+def put_in_place(place: Place, digest: str, staging: Path, listed: Path, task: str) -> None:
+    """Give the staged prefix its name; ``listed`` is its manifest. Raises OSError.
+
+    What lies there under that name (somebody changed its files) is kept beside it.
+    """
+    target = place.prefix(digest)
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    if os.path.lexists(target):
+        _exchange(staging, target)
+        staging.rename(target.with_name(f"{short(digest)}-replaced-{task}"))
+    else:
+        staging.rename(target)
+    papers = place.papers(digest)
+    papers.mkdir(mode=0o700, parents=True, exist_ok=True)
+    listed.replace(papers / MANIFEST)
+
+
+def record_change(
+    assignment: Assignment, plan: Plan, lock: Lock, installed: Installed, said: str
+) -> EnvironmentRecord:
+    """Write the papers, replace the record, and let the link for people follow."""
+    place, policy = assignment.place, assignment.policy
+    digest = lock.digest(policy.platform)
+    write_papers(place.papers(digest), lock, plan.wish, policy.platform)
+    now = datetime.now(UTC)
+    entry = HistoryEntry(
+        digest=digest, at=now, action=plan.action, text=said, task=assignment.identifier
+    )
+    fields = {
+        "digest": digest,
+        "channels": lock.channels,
+        "python": installed.python,
+        "size": installed.size,
+        "files": installed.files,
+    }
+    if place.record.exists():
+        before = read_record(place)
+        record = before.model_copy(update={**fields, "history": (*before.history, entry)})
+    else:
+        record = EnvironmentRecord(
+            name=place.name,
+            platform=policy.platform,
+            made_by=policy.user,
+            made_at=now,
+            origin=plan.origin,
+            history=(entry,),
+            **fields,
+        )
+    write_record(place, record)
+    _point(place.current, place.prefix(digest))
+    return record
+
+
+def _point(link: Path, target: Path) -> None:
+    draft = link.with_name(".current.new")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(os.path.relpath(target, link.parent))
+    draft.replace(link)
+
+
+def _exchange(staging: Path, target: Path) -> None:
+    """Let the two change names at once; where the file system cannot, one after the other."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pair = (os.fsencode(staging), os.fsencode(target))
+    if libc.renameat2(_AT_FDCWD, pair[0], _AT_FDCWD, pair[1], _EXCHANGE) == 0:
+        return
+    number = ctypes.get_errno()
+    if number not in (errno.EINVAL, errno.ENOSYS):
+        raise OSError(number, os.strerror(number), str(target))
+    aside = target.with_name(f"{target.name}-aside")
+    shutil.rmtree(aside, ignore_errors=True)
+    target.rename(aside)
+    staging.rename(target)
+    aside.rename(staging)

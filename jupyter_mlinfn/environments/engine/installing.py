@@ -1,0 +1,94 @@
+"""Put the packages of a lock into an empty folder, for the place where it will lie in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from rattler import RepoDataRecord
+from rattler import install as rattler_install
+from rattler.exceptions import InstallerError, LinkError, TransactionError
+
+from jupyter_mlinfn.environments.engine.checking import check
+from jupyter_mlinfn.environments.engine.failures import of_installer, of_system
+from jupyter_mlinfn.environments.engine.pip_packages import Pip
+from jupyter_mlinfn.environments.engine.progress import InstallProgress
+from jupyter_mlinfn.environments.engine.records import note_constraints, to_record
+from jupyter_mlinfn.environments.engine.reporting import Reporter
+from jupyter_mlinfn.environments.locks.document import Lock, LockedPackage
+
+
+def install(
+    lock: Lock,
+    staging: Path,
+    final_prefix: str,
+    *,
+    platform: str,
+    cache: Path,
+    scratch: Path,
+    reporter: Reporter,
+) -> None:
+    """Install all of ``lock`` for ``platform`` into ``staging``, as if it lay at ``final_prefix``.
+
+    ``cache`` is the package cache, ``scratch`` a folder for small files. Raises
+    :class:`MlinfnError` in words for people; what is in ``staging`` then is for the caller to
+    remove.
+    """
+    packages = lock.of(platform)
+    records = [to_record(package) for package in packages if package.manager == "conda"]
+    install_conda(records, staging, final_prefix, cache=cache, reporter=reporter)
+    note_constraints(staging)
+    pip = [package for package in packages if package.manager == "pip"]
+    install_pip(pip, staging, final_prefix, scratch=scratch, reporter=reporter)
+
+
+def install_conda(
+    records: Sequence[RepoDataRecord],
+    staging: Path,
+    final_prefix: str,
+    *,
+    cache: Path,
+    reporter: Reporter,
+) -> None:
+    """Check, fetch and link the conda packages. Link scripts of packages are never run."""
+    staging.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check(records, cache, reporter)
+    reporter.say("linking", done=0, total=len(records), unit="packages")
+    # rattler's protocol has bodies for all methods, which mypy takes for abstract ones
+    progress = InstallProgress(reporter, len(records))  # type: ignore[abstract]
+    try:
+        asyncio.run(
+            rattler_install(
+                list(records),
+                staging.absolute(),
+                cache_dir=cache,
+                installed_packages=[],
+                execute_link_scripts=False,
+                show_progress=False,
+                reporter=progress,
+                alternative_target_prefix=final_prefix,
+            )
+        )
+    except (InstallerError, LinkError, TransactionError) as error:
+        urls = [record.url for record in records]
+        raise of_installer(str(error), urls, staging) from error
+    except OSError as error:
+        raise of_system(error, staging) from error
+
+
+def install_pip(
+    packages: Sequence[LockedPackage],
+    staging: Path,
+    final_prefix: str,
+    *,
+    scratch: Path,
+    reporter: Reporter,
+) -> None:
+    """Install the pip packages, if there are any, exactly as locked."""
+    if not packages:
+        return
+    names = ", ".join(package.name for package in packages[:3])
+    reporter.say("linking", f"{names} (pip)", total=len(packages), unit="packages")
+    Pip(staging, scratch).install(packages, final_prefix)
