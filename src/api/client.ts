@@ -6,8 +6,15 @@ import type {
   CleanupPlan,
   CleanupRequest,
   DebugKernel,
+  DeletedEnvironment,
+  Difference,
   Draft,
+  EnvironmentDetails,
+  EnvironmentHistory,
   EnvironmentList,
+  ExportedFile,
+  ExportForm,
+  GcPlan,
   GpuHistory,
   GpuSnapshot,
   JobDetails,
@@ -17,9 +24,14 @@ import type {
   JobRequest,
   JobState,
   LogChunk,
+  PackageMatches,
   Problem,
+  RegisteredKernel,
   RerunRequest,
-  SubmitForm
+  SubmitForm,
+  Task,
+  TaskList,
+  TaskRequest
 } from './types';
 
 /** What went wrong, in the server's own words (RFC 9457). */
@@ -145,6 +157,78 @@ export class Client {
     return this._call('environments');
   }
 
+  environment(name: string): Promise<EnvironmentDetails> {
+    return this._call(environmentPath(name));
+  }
+
+  environmentHistory(name: string): Promise<EnvironmentHistory> {
+    return this._call(`${environmentPath(name)}/history`);
+  }
+
+  exportEnvironment(name: string, form: ExportForm): Promise<ExportedFile> {
+    const query = new URLSearchParams({ form });
+    return this._call(`${environmentPath(name)}/export`, { query });
+  }
+
+  /** What is other in `right` than in `left`; both are `NAME` or `NAME@DIGEST`. */
+  difference(left: string, right: string): Promise<Difference> {
+    const query = new URLSearchParams({ left, right });
+    return this._call('environments/difference', { query });
+  }
+
+  searchPackages(search: string): Promise<PackageMatches> {
+    const query = new URLSearchParams({ search });
+    return this._call('environments/packages', { query });
+  }
+
+  tasks(): Promise<TaskList> {
+    return this._call('environments/tasks');
+  }
+
+  task(id: string): Promise<Task> {
+    return this._call(`environments/tasks/${id}`);
+  }
+
+  startTask(request: TaskRequest, key: string): Promise<Task> {
+    return this._call('environments/tasks', {
+      method: 'POST',
+      body: request,
+      key
+    });
+  }
+
+  cancelTask(id: string): Promise<Task> {
+    return this._call(`environments/tasks/${id}/cancel`, {
+      method: 'POST',
+      body: {}
+    });
+  }
+
+  registerKernel(name: string): Promise<RegisteredKernel> {
+    return this._call(`${environmentPath(name)}/kernel`, {
+      method: 'POST',
+      body: {}
+    });
+  }
+
+  unregisterKernel(name: string): Promise<RegisteredKernel> {
+    return this._call(`${environmentPath(name)}/kernel`, { method: 'DELETE' });
+  }
+
+  removeEnvironment(name: string, force: boolean): Promise<DeletedEnvironment> {
+    const query = new URLSearchParams(force ? { force: 'true' } : {});
+    return this._call(environmentPath(name), { method: 'DELETE', query });
+  }
+
+  /** What nobody uses any more; nothing is removed. */
+  garbage(): Promise<GcPlan> {
+    return this._call('environments/gc');
+  }
+
+  removeGarbage(): Promise<GcPlan> {
+    return this._call('environments/gc', { method: 'POST', body: {} });
+  }
+
   gpus(): Promise<GpuSnapshot> {
     return this._call('gpus');
   }
@@ -183,6 +267,10 @@ export class Client {
     }
     return readAnswer<T>(response);
   }
+}
+
+function environmentPath(name: string): string {
+  return `environments/${encodeURIComponent(name)}`;
 }
 
 /** The JSON of an answer, or the error that it means. */

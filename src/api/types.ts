@@ -7,12 +7,21 @@ type Schemas = components['schemas'];
 
 export type Accelerator = Schemas['Accelerator'];
 export type Attempt = Schemas['Attempt'];
+export type Change = Schemas['Change'];
 export type CleanupPlan = Schemas['CleanupPlan'];
 export type CleanupRequest = Schemas['CleanupRequest'];
 export type DebugKernel = Schemas['DebugKernel'];
+export type DeletedEnvironment = Schemas['DeletedEnvironment'];
+export type Difference = Schemas['Difference'];
 export type Draft = Schemas['Draft'];
 export type Environment = Schemas['Environment'];
+export type EnvironmentDetails = Schemas['EnvironmentDetails'];
+export type EnvironmentHistory = Schemas['EnvironmentHistory'];
 export type EnvironmentList = Schemas['EnvironmentList'];
+export type ExportedFile = Schemas['ExportedFile'];
+export type ExportForm = ExportedFile['form'];
+export type FoundPackage = Schemas['FoundPackage'];
+export type GcPlan = Schemas['GcPlan'];
 export type GpuHistory = Schemas['GpuHistory'];
 export type GpuSnapshot = Schemas['GpuSnapshot'];
 export type Holder = Schemas['Holder'];
@@ -23,18 +32,36 @@ export type JobRecord = Schemas['JobRecord'];
 export type JobState = JobRecord['state'];
 export type KernelChoice = Schemas['KernelChoice'];
 export type LogChunk = Schemas['LogChunk'];
+export type PackageChange = Schemas['PackageChange'];
+export type PackageMatches = Schemas['PackageMatches'];
 export type Parameter = Schemas['Parameter'];
 export type Problem = Schemas['Problem'];
 export type Progress = Schemas['Progress'];
 export type Reason = Schemas['Reason'];
+export type RegisteredKernel = Schemas['RegisteredKernel'];
 export type Resources = Schemas['Resources'];
 export type SubmitForm = Schemas['SubmitForm'];
+export type Task = Schemas['Task'];
+export type TaskEvent = Schemas['TaskEvent'];
+export type TaskList = Schemas['TaskList'];
+export type TaskResult = Schemas['TaskResult'];
 
 /** What a person asks for; every field but the source has a default on the server. */
 export type JobRequest = Partial<Schemas['JobRequest']> & { source: string };
 
 /** Changes to a recorded request; fields left out stay as they were. */
 export type RerunRequest = Partial<Schemas['RerunRequest']>;
+
+type Asked<T> = Partial<Omit<T, 'action' | 'name'>>;
+
+/** What is to be done with an environment; what is left out has a default on the server. */
+export type TaskRequest = { name: string } & (
+  | ({ action: 'create' } & Asked<Schemas['Create']>)
+  | ({ action: 'clone'; source: string } & Asked<Schemas['Clone']>)
+  | ({ action: 'change' } & Asked<Schemas['Alter']>)
+  | ({ action: 'restore'; digest: string } & Asked<Schemas['Restore']>)
+  | ({ action: 'pack' } & Asked<Schemas['Pack']>)
+);
 
 /** Values as JSON carries them. */
 export type Values = Record<string, unknown>;
@@ -49,5 +76,5 @@ export type ServerMessage = Schemas['ServerMessage'];
 export type Frames = {
   gpus: Schemas['GpusFull'] | Schemas['GpusDelta'];
   jobs: Schemas['JobsFull'] | Schemas['JobsDelta'];
-  tasks: Schemas['TasksFull'];
+  tasks: Schemas['TasksFull'] | Schemas['TasksDelta'];
 };

@@ -2,12 +2,13 @@ import { Widget } from '@lumino/widgets';
 
 /** Speaks to screen readers, politely; every sentence once. */
 export class Announcer extends Widget {
-  constructor() {
+  /** `label`: what the sentences are about. */
+  constructor(label: string) {
     super();
     this.addClass('jp-Mlinfn-srOnly');
     this.node.setAttribute('role', 'status');
     this.node.setAttribute('aria-live', 'polite');
-    this.node.setAttribute('aria-label', 'Changes of jobs');
+    this.node.setAttribute('aria-label', label);
   }
 
   say(sentence: string): void {

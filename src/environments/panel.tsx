@@ -1,38 +1,55 @@
-import { refreshIcon } from '@jupyterlab/ui-components';
+import { ellipsesIcon, refreshIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { Environment } from '../api/types';
+import type { EnvironmentList } from '../api/types';
+import { IconButton } from '../components/buttons';
 import { environmentsIcon } from '../components/icons';
+import { nextIndex } from '../components/keys';
 import { useModel, WatchingWidget } from '../components/panel';
 import { Failure, LiveLine, Notice, Skeleton } from '../components/states';
+import type { IEnvironmentActions } from './actions';
+import { isOwn } from './actions';
 import type { EnvironmentsModel } from './model';
-import { groups, interpreterText, packagesText, sizeText } from './words';
+import { environmentKey } from './model';
+import { News, Row } from './row';
+import type { IGroup } from './words';
+import { groups } from './words';
 
 interface IEnvironmentsProps {
   model: EnvironmentsModel;
-  /** Open the submit form with this kernel chosen; absent where there are no jobs. */
-  onUse: ((kernel: string) => void) | null;
+  actions: IEnvironmentActions;
 }
 
-/** The environments behind this server's kernels, and those found on this machine. */
+/** One's own environments, the managed ones, and those found on this machine. */
 export function Environments(props: IEnvironmentsProps): React.ReactElement {
-  const { model } = props;
+  const { model, actions } = props;
   useModel(model);
+  const some = (model.list?.environments.length ?? 0) > 0;
   return (
     <div>
       <div className="jp-Mlinfn-header">
         <div className="jp-Mlinfn-headerLine">
           <h2>Environments</h2>
           <button
-            className="jp-Mlinfn-iconButton"
-            title="Look again"
-            aria-label="Look again"
-            onClick={() => void model.refresh()}
+            className="jp-Mlinfn-button jp-mod-accept"
+            aria-label="New environment…"
+            disabled={!model.list}
+            onClick={() => actions.create()}
           >
-            <refreshIcon.react tag="span" />
+            New…
           </button>
+          <IconButton
+            label="Look again"
+            icon={refreshIcon}
+            run={() => void model.refresh()}
+          />
+          <IconButton
+            label="Free space…"
+            icon={ellipsesIcon}
+            run={() => actions.collectGarbage()}
+          />
         </div>
-        {(model.list?.environments.length ?? 0) > 0 && (
+        {some && (
           <div className="jp-Mlinfn-headerLine">
             <input
               type="search"
@@ -51,7 +68,8 @@ export function Environments(props: IEnvironmentsProps): React.ReactElement {
   );
 }
 
-function Content({ model, onUse }: IEnvironmentsProps): React.ReactElement {
+function Content(props: IEnvironmentsProps): React.ReactElement {
+  const { model, actions } = props;
   const { list, error } = model;
   if (!list && error) {
     return (
@@ -65,19 +83,22 @@ function Content({ model, onUse }: IEnvironmentsProps): React.ReactElement {
   if (!list) {
     return <Skeleton lines={5} />;
   }
-  if (!list.environments.length) {
+  if (!list.environments.length && !model.unborn.length) {
     return (
-      <Notice icon={environmentsIcon} title="No environment found">
+      <Notice
+        icon={environmentsIcon}
+        title="No environment yet"
+        action={{ label: 'New environment…', run: () => actions.create() }}
+      >
         <p>
           An environment is a set of packages that a notebook or a job runs in.
-          This server has no kernel yet: install one, for example with{' '}
-          <code>pip install ipykernel</code>.
+          You can make one of your own here: no conda is needed.
         </p>
       </Notice>
     );
   }
   const found = groups(list.environments, model.search);
-  if (!found.length) {
+  if (!found.length && model.search) {
     return (
       <Notice
         icon={environmentsIcon}
@@ -89,59 +110,115 @@ function Content({ model, onUse }: IEnvironmentsProps): React.ReactElement {
   }
   return (
     <>
-      {found.map(group => (
-        <section key={group.title} aria-label={group.title}>
-          <h3 className="jp-Mlinfn-groupTitle">{group.title}</h3>
-          <ul className="jp-Mlinfn-environments">
-            {group.environments.map(one => (
-              <Row
-                key={`${one.name} ${one.prefix}`}
-                one={one}
-                measuring={list.measuring}
-                onUse={onUse}
-              />
-            ))}
-          </ul>
-        </section>
-      ))}
+      {error && (
+        <p className="jp-Mlinfn-liveLine" role="alert">
+          {error.message} What you see may be old.
+        </p>
+      )}
+      <Groups {...props} list={list} groups={found} />
     </>
   );
 }
 
-function Row(props: {
-  one: Environment;
-  measuring: boolean;
-  onUse: ((kernel: string) => void) | null;
-}): React.ReactElement {
-  const { one, onUse } = props;
-  const kernel = one.kernels[0];
-  const packages = packagesText(one);
+function Groups(
+  props: IEnvironmentsProps & {
+    list: EnvironmentList;
+    groups: readonly IGroup[];
+  }
+): React.ReactElement {
+  const { model, actions, list } = props;
+  const node = React.useRef<HTMLDivElement>(null);
+  const shown = props.groups.flatMap(group => group.environments);
+  const keys = shown.map(environmentKey);
+  const current = Math.max(0, keys.indexOf(model.selected ?? ''));
+  const onKey = (event: React.KeyboardEvent) => {
+    const onRow = (event.target as HTMLElement).role === 'row';
+    const next = onRow ? nextIndex(event.key, current, keys.length) : null;
+    if (next !== null) {
+      model.select(keys[next]);
+      node.current?.querySelectorAll<HTMLElement>('[role=row]')[next]?.focus();
+    } else if (onRow && event.key === 'Enter') {
+      model.open(model.opened === keys[current] ? null : keys[current]);
+    } else if (onRow && event.key === 'Delete' && isOwn(shown[current])) {
+      actions.remove(shown[current]);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  };
+  const none = !shown.some(isOwn) && !model.unborn.length && !model.search;
   return (
-    <li className="jp-Mlinfn-environment">
-      <div className="jp-Mlinfn-environmentName">
-        <strong title={one.prefix ?? one.name}>{one.name}</strong>
-        <span>{interpreterText(one)}</span>
-      </div>
-      {packages && <p>{packages}</p>}
-      <p className="jp-Mlinfn-numbers">{sizeText(one, props.measuring)}</p>
-      {one.problem && <p className="jp-Mlinfn-problem">{one.problem}</p>}
-      <div className="jp-Mlinfn-environmentFoot">
-        <span>
-          {one.kernels.length
-            ? `kernel ${one.kernels.join(', ')}`
-            : 'no kernel here'}
-        </span>
-        {kernel && onUse && !one.problem && (
-          <button
-            className="jp-Mlinfn-button"
-            aria-label={`Use for job: ${one.name}`}
-            onClick={() => onUse(kernel)}
+    <div ref={node} onKeyDown={onKey}>
+      {(none || model.unborn.length > 0) && (
+        <Beginnings {...props} alone={!shown.some(isOwn)} />
+      )}
+      {props.groups.map(group => (
+        <section key={group.kind} aria-label={group.title}>
+          {!(group.kind === 'own' && model.unborn.length) && (
+            <h3 className="jp-Mlinfn-groupTitle">{group.title}</h3>
+          )}
+          <div
+            role="grid"
+            aria-label={group.title}
+            className="jp-Mlinfn-environments"
           >
-            Use for job
+            {group.environments.map(one => {
+              const key = environmentKey(one);
+              return (
+                <Row
+                  key={key}
+                  one={one}
+                  news={isOwn(one) ? model.newsOf(one.name) : null}
+                  measuring={list.measuring}
+                  open={model.opened === key}
+                  selected={model.selected === key}
+                  focusable={keys[current] === key}
+                  actions={actions}
+                  onFocus={() => model.select(key)}
+                  onOpen={() => model.open(model.opened === key ? null : key)}
+                  onRead={task => model.markRead(task.id)}
+                />
+              );
+            })}
+          </div>
+        </section>
+      ))}
+    </div>
+  );
+}
+
+/** Environments that are being made, or the way to the first one. */
+function Beginnings(
+  props: IEnvironmentsProps & { alone: boolean }
+): React.ReactElement {
+  const { model, actions } = props;
+  return (
+    <section aria-label="Mine, being made">
+      <h3 className="jp-Mlinfn-groupTitle">Mine</h3>
+      {model.unborn.map(name => {
+        const task = model.newsOf(name);
+        return (
+          <div key={name} className="jp-Mlinfn-unborn" data-name={name}>
+            <strong>{name}</strong>
+            {task && (
+              <News
+                task={task}
+                actions={actions}
+                onRead={read => model.markRead(read.id)}
+              />
+            )}
+          </div>
+        );
+      })}
+      {props.alone && !model.unborn.length && (
+        <p className="jp-Mlinfn-firstOwn">
+          None yet. Clone one of those below and change it, or make a{' '}
+          <button className="jp-Mlinfn-link" onClick={() => actions.create()}>
+            new environment…
           </button>
-        )}
-      </div>
-    </li>
+        </p>
+      )}
+    </section>
   );
 }
 

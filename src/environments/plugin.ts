@@ -4,20 +4,22 @@ import type {
 } from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
+import { Widget } from '@lumino/widgets';
 
+import { Announcer } from '../components/announcer';
 import { environmentsIcon } from '../components/icons';
 import { IJobs, IServerPart } from '../tokens';
+import { CommandIDs } from './commands';
+import { EnvironmentsDesk } from './desk';
+import { addEnvironmentCommands } from './environmentcommands';
+import { KernelNews } from './kernelnews';
 import { EnvironmentsModel } from './model';
 import { EnvironmentsWidget } from './panel';
 
-/** The commands of the environments. */
-export namespace CommandIDs {
-  export const open = 'mlinfn:open-environments';
-}
-
+const PALETTE = 'Environments';
 const PANEL = 'mlinfn-environments-panel';
 
-/** Environments panel. */
+/** Environments panel, and all that is done with environments. */
 export const environmentsPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter_mlinfn:environments',
   description: 'The environments of this server.',
@@ -31,10 +33,19 @@ export const environmentsPlugin: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null
   ): void => {
-    const panel = new EnvironmentsWidget({
-      model: new EnvironmentsModel(server.client, server.live),
-      onUse: jobs && (kernel => void jobs.submitWith(kernel))
+    const model = new EnvironmentsModel(server.client, server.live);
+    const kernels = new KernelNews(() =>
+      app.serviceManager.kernelspecs.refreshSpecs()
+    );
+    model.kernelsChanged.connect(() => kernels.tell(), kernels);
+    const desk = new EnvironmentsDesk({
+      model,
+      commands: app.commands,
+      jobs,
+      onKernels: () => kernels.tell()
     });
+    addEnvironmentCommands(app.commands, model, desk);
+    const panel = new EnvironmentsWidget({ model, actions: desk });
     panel.id = PANEL;
     app.shell.add(panel, 'left', { rank: 605 });
     restorer?.add(panel, panel.id);
@@ -44,9 +55,18 @@ export const environmentsPlugin: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(PANEL)
     });
-    palette?.addItem({
-      command: CommandIDs.open,
-      category: 'Environments'
-    });
+    const announcer = new Announcer('Changes of environments');
+    Widget.attach(announcer, document.body);
+    model.announced.connect(
+      (_, sentence) => announcer.say(sentence),
+      announcer
+    );
+    for (const command of [
+      CommandIDs.open,
+      CommandIDs.create,
+      CommandIDs.collectGarbage
+    ]) {
+      palette?.addItem({ command, category: PALETTE });
+    }
   }
 };

@@ -6,6 +6,8 @@ import {
 import * as React from 'react';
 
 import type { JobRecord, JobState } from '../api/types';
+import { IconButton } from '../components/buttons';
+import { nextIndex } from '../components/keys';
 import { useModel, useTicks, WatchingWidget } from '../components/panel';
 import { count } from '../components/quantities';
 import { Failure, LiveLine, Notice, Skeleton } from '../components/states';
@@ -113,23 +115,6 @@ function Header({ model, actions, narrow }: IJobsProps): React.ReactElement {
         </div>
       )}
     </div>
-  );
-}
-
-function IconButton(props: {
-  label: string;
-  icon: typeof refreshIcon;
-  run: () => void;
-}): React.ReactElement {
-  return (
-    <button
-      className="jp-Mlinfn-iconButton"
-      title={props.label}
-      aria-label={props.label}
-      onClick={props.run}
-    >
-      <props.icon.react tag="span" />
-    </button>
   );
 }
 
@@ -244,26 +229,6 @@ function Rows(props: IJobsProps & { jobs: readonly JobRecord[] }) {
       )}
     </>
   );
-}
-
-/** Where a key leads in a list of so many rows; `null` for a key that does not move. */
-export function nextIndex(
-  key: string,
-  current: number,
-  length: number
-): number | null {
-  switch (key) {
-    case 'ArrowDown':
-      return Math.min(current + 1, length - 1);
-    case 'ArrowUp':
-      return Math.max(current - 1, 0);
-    case 'Home':
-      return 0;
-    case 'End':
-      return length - 1;
-    default:
-      return null;
-  }
 }
 
 /** The list as a widget, for the side bar and for the main area. */

@@ -2,10 +2,10 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Parameter } from '../api/types';
-import type { IPartProps } from './field';
-import { Field } from './field';
+import { Field } from '../components/field';
 import type { IExtra } from './fields';
 import { defaultText, problemOf } from './fields';
+import type { IPartProps } from './parts';
 
 const KINDS: Record<Parameter['kind'], string> = {
   int: 'whole number',

@@ -160,7 +160,7 @@ function addSidePanel(
 }
 
 function addAnnouncer(model: JobsModel): void {
-  const announcer = new Announcer();
+  const announcer = new Announcer('Changes of jobs');
   Widget.attach(announcer, document.body);
   model.announced.connect((_, sentence) => announcer.say(sentence), announcer);
 }

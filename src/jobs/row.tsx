@@ -2,8 +2,9 @@ import { ellipsesIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { JobRecord } from '../api/types';
+import { ProgressBar } from '../components/progress';
 import type { IJobActions } from './actions';
-import { ProgressBar, StateShape } from './state';
+import { StateShape } from './state';
 import {
   hasEnded,
   isActive,

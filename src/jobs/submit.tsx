@@ -2,12 +2,12 @@ import { launchIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { JobRecord } from '../api/types';
+import { Field, TextField } from '../components/field';
 import { useModel } from '../components/panel';
 import { showBytes, showTime } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
-import type { IPartProps } from './field';
-import { Field, TextField } from './field';
 import { problemOf } from './fields';
+import type { IPartProps } from './parts';
 import { ParameterFields } from './parameters';
 import type { SubmitModel } from './submitmodel';
 

@@ -2,6 +2,7 @@ import * as React from 'react';
 
 import type { JobRecord } from '../api/types';
 import { useModel, useTicks, WatchingWidget } from '../components/panel';
+import { ProgressBar } from '../components/progress';
 import { showDuration } from '../components/quantities';
 import { Failure, LiveLine, Notice, Skeleton } from '../components/states';
 import { jobsIcon } from '../components/icons';
@@ -11,7 +12,7 @@ import type { LiveSocket } from '../api/live';
 import { Log } from './log';
 import { Record } from './record';
 import { RowReason } from './row';
-import { JobState, ProgressBar } from './state';
+import { JobState } from './state';
 import { Timeline } from './timeline';
 import {
   hasEnded,

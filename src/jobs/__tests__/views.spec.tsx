@@ -7,7 +7,8 @@ import type { JobRecord } from '../../api/types';
 import type { IJobActions } from '../actions';
 import { plainText } from '../log';
 import type { JobsModel } from '../model';
-import { Jobs, nextIndex } from '../panel';
+import { nextIndex } from '../../components/keys';
+import { Jobs } from '../panel';
 import { steps } from '../timeline';
 import { job } from './fixtures';
 

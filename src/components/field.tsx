@@ -1,16 +1,5 @@
 import * as React from 'react';
 
-import type { SubmitForm } from '../api/types';
-import type { IFields } from './fields';
-import type { SubmitModel } from './submitmodel';
-
-/** What every part of the submit form is drawn from. */
-export interface IPartProps {
-  model: SubmitModel;
-  form: SubmitForm;
-  fields: IFields;
-}
-
 interface IFieldProps {
   label: React.ReactNode;
   hint?: string;
@@ -47,6 +36,7 @@ interface ITextFieldProps {
   onChange: (value: string) => void;
 }
 
+/** A field of one line of text. */
 export function TextField(props: ITextFieldProps): React.ReactElement {
   return (
     <Field label={props.label} hint={props.hint} problem={props.problem}>

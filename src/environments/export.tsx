@@ -1,0 +1,139 @@
+import * as React from 'react';
+
+import type { Environment, ExportedFile, ExportForm } from '../api/types';
+import { Field } from '../components/field';
+import { Failure, Skeleton } from '../components/states';
+import { useAnswer } from './asked';
+import type { EnvironmentsModel } from './model';
+
+const FORMS: { form: ExportForm; label: string }[] = [
+  {
+    form: 'environment.yml',
+    label: 'environment.yml: what was asked for'
+  },
+  {
+    form: 'conda-lock.yml',
+    label: 'conda-lock.yml: every package with its hash (the lock)'
+  },
+  {
+    form: 'explicit',
+    label: 'explicit list: every package of this platform by address'
+  }
+];
+
+/** The lock and the other papers of an environment, to read, copy or download. */
+export function Export(props: {
+  environments: EnvironmentsModel;
+  environment: Environment;
+  onClose: () => void;
+}): React.ReactElement {
+  const { environments, environment } = props;
+  const { name } = environment;
+  const [form, setForm] = React.useState<ExportForm>('conda-lock.yml');
+  const { answer, error, again } = useAnswer(
+    () => environments.client.exportEnvironment(name, form),
+    [name, form]
+  );
+  return (
+    <section className="jp-Mlinfn-submit">
+      <header className="jp-Mlinfn-headerLine">
+        <h2>Lock of {name}</h2>
+      </header>
+      <div className="jp-Mlinfn-submitBody jp-Mlinfn-taskBody">
+        <p>
+          {environment.digest ? (
+            <>
+              It is locked: <code>{environment.digest}</code>
+            </>
+          ) : (
+            'It is not locked.'
+          )}
+        </p>
+        <Field label="As">
+          {id => (
+            <select
+              id={id}
+              className="jp-Mlinfn-select"
+              value={form}
+              onChange={event => setForm(event.target.value as ExportForm)}
+            >
+              {FORMS.map(one => (
+                <option key={one.form} value={one.form}>
+                  {one.label}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        {error ? (
+          <Failure
+            error={error}
+            what="The file could not be written"
+            retry={again}
+          />
+        ) : answer ? (
+          <pre
+            className="jp-Mlinfn-log jp-Mlinfn-scroll"
+            tabIndex={0}
+            aria-label={answer.file_name}
+          >
+            {answer.text}
+          </pre>
+        ) : (
+          <Skeleton lines={6} />
+        )}
+      </div>
+      <ExportButtons file={answer} onClose={props.onClose} />
+    </section>
+  );
+}
+
+function ExportButtons(props: {
+  file: ExportedFile | null;
+  onClose: () => void;
+}): React.ReactElement {
+  const { file } = props;
+  const [said, setSaid] = React.useState('');
+  React.useEffect(() => setSaid(''), [file]);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(file?.text ?? '');
+      setSaid('Copied.');
+    } catch {
+      setSaid('The browser does not allow copying here. Download it instead.');
+    }
+  };
+  return (
+    <footer className="jp-Mlinfn-buttons">
+      <span className="jp-Mlinfn-hint" role="status">
+        {said}
+      </span>
+      <button className="jp-Mlinfn-button" onClick={props.onClose}>
+        Close
+      </button>
+      <button
+        className="jp-Mlinfn-button"
+        disabled={!file}
+        onClick={() => void copy()}
+      >
+        Copy
+      </button>
+      <button
+        className="jp-Mlinfn-button jp-mod-accept"
+        disabled={!file}
+        onClick={() => file && download(file)}
+      >
+        Download
+      </button>
+    </footer>
+  );
+}
+
+function download(file: ExportedFile): void {
+  const url = URL.createObjectURL(new Blob([file.text]));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = file.file_name;
+  link.click();
+  window.setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,271 @@
+import * as React from 'react';
+
+import { ApiProblem } from '../api/client';
+import type { Problem, Task, TaskRequest } from '../api/types';
+import { useModel } from '../components/panel';
+import { ChangeView } from './changeview';
+import { TaskProgress } from './progressview';
+import type { Step, TaskModel } from './taskmodel';
+import { changeText, costText } from './words';
+
+/** A button of the last step: what one may want to do next. */
+export interface INext {
+  label: string;
+  run: () => void;
+}
+
+interface ITaskDialogProps {
+  model: TaskModel;
+  title: string;
+  /** What is asked of the person. */
+  children: React.ReactNode;
+  /** What would be done; `null` while something is missing. Absent: the children ask. */
+  request?: () => TaskRequest | null;
+  /** The word of the last click: `Clone`. */
+  act: string;
+  onClose: () => void;
+  next?: (task: Task) => readonly INext[];
+}
+
+/** Ask, show what would change, do it, say what is different now. */
+export function TaskDialog(props: ITaskDialogProps): React.ReactElement {
+  const { model, request } = props;
+  useModel(model);
+  const form = React.useRef<HTMLFormElement>(null);
+  useFocus(form, model.step);
+  const onSubmit = (event: React.FormEvent) => {
+    event.preventDefault();
+    const asked = model.step === 'asking' ? request?.() : null;
+    if (asked) {
+      void model.look(asked);
+    } else if (model.step === 'deciding' && hasWork(model)) {
+      void model.act();
+    }
+  };
+  return (
+    <form
+      ref={form}
+      className="jp-Mlinfn-submit"
+      aria-label={props.title}
+      onSubmit={onSubmit}
+    >
+      <header className="jp-Mlinfn-headerLine">
+        <h2>{props.title}</h2>
+      </header>
+      <div className="jp-Mlinfn-submitBody jp-Mlinfn-taskBody">
+        <div hidden={model.step !== 'asking'}>{props.children}</div>
+        <Body model={model} />
+      </div>
+      <p className="jp-Mlinfn-srOnly" role="status">
+        {spoken(model)}
+      </p>
+      <Buttons {...props} />
+    </form>
+  );
+}
+
+function Body({ model }: { model: TaskModel }): React.ReactElement | null {
+  const { error, preview, step, task } = model;
+  if (error && (step === 'asking' || step === 'deciding')) {
+    return <Refusal text={error.message} problems={problemsOf(error)} />;
+  }
+  if (step === 'solving' || step === 'working') {
+    const running = step === 'solving' ? preview : task;
+    return (
+      <>
+        {running ? <TaskProgress task={running} /> : <p>Starting…</p>}
+        {model.silent && (
+          <p className="jp-Mlinfn-hint">
+            {model.silent.message} What you see may be old.
+          </p>
+        )}
+        {error && <p className="jp-Mlinfn-problem">{error.message}</p>}
+        {step === 'working' && (
+          <p className="jp-Mlinfn-hint">
+            It goes on when you close this: the row in the panel shows it.
+          </p>
+        )}
+      </>
+    );
+  }
+  const shown = step === 'deciding' ? preview : step === 'ended' ? task : null;
+  if (!shown?.result) {
+    return null;
+  }
+  const { result } = shown;
+  if (shown.state !== 'succeeded') {
+    return (
+      <Refusal
+        text={result.text}
+        problems={result.problems}
+        code={result.code}
+        calm={shown.state === 'cancelled'}
+      />
+    );
+  }
+  return (
+    <>
+      {step === 'ended' && <p className="jp-Mlinfn-lead">{result.text}</p>}
+      {result.change && (
+        <ChangeView change={result.change} withSummary={step === 'deciding'} />
+      )}
+      {result.image && <p className="jp-Mlinfn-path">{result.image.path}</p>}
+    </>
+  );
+}
+
+/** What happened, what to do, and the rest folded. */
+export function Refusal(props: {
+  text: string;
+  problems: readonly Problem[];
+  code?: string | null;
+  /** True for what the person wanted. */
+  calm?: boolean;
+}): React.ReactElement {
+  const { text, problems } = props;
+  const others = problems.filter(one => one.text !== text);
+  const hints = [...new Set(problems.map(one => one.hint).filter(Boolean))];
+  return (
+    <div className="jp-Mlinfn-refusal" role={props.calm ? undefined : 'alert'}>
+      <p className={props.calm ? undefined : 'jp-Mlinfn-problem'}>{text}</p>
+      {others.length > 0 && (
+        <ul>
+          {others.map(one => (
+            <li key={one.text}>{one.text}</li>
+          ))}
+        </ul>
+      )}
+      {hints.map(hint => (
+        <p key={hint}>{hint}</p>
+      ))}
+      {problems.length > 0 && (
+        <details>
+          <summary>Details</summary>
+          <pre className="jp-Mlinfn-pre">
+            {[
+              props.code ?? '',
+              ...problems.map(one => `${one.field ?? one.code}: ${one.text}`)
+            ]
+              .filter(Boolean)
+              .join('\n')}
+          </pre>
+        </details>
+      )}
+    </div>
+  );
+}
+
+function problemsOf(error: Error): readonly Problem[] {
+  return error instanceof ApiProblem ? error.problems : [];
+}
+
+function Buttons(props: ITaskDialogProps): React.ReactElement {
+  const { model, request, onClose } = props;
+  const { step } = model;
+  const busy = step === 'solving' || step === 'working';
+  const next =
+    step === 'ended' && model.task?.state === 'succeeded'
+      ? (props.next?.(model.task) ?? [])
+      : [];
+  const again =
+    (step === 'deciding' && model.preview?.state !== 'succeeded') ||
+    (step === 'ended' && model.task?.state !== 'succeeded');
+  return (
+    <footer className="jp-Mlinfn-buttons">
+      <button type="button" className="jp-Mlinfn-button" onClick={onClose}>
+        Close
+      </button>
+      {busy && (
+        <button
+          type="button"
+          className="jp-Mlinfn-button"
+          disabled={model.cancelling}
+          onClick={() => void model.cancel()}
+        >
+          {model.cancelling ? 'Cancelling…' : 'Cancel'}
+        </button>
+      )}
+      {(step === 'deciding' || again) && (
+        <button
+          type="button"
+          className={`jp-Mlinfn-button${again ? ' jp-mod-accept' : ''}`}
+          onClick={() => model.back()}
+        >
+          Back
+        </button>
+      )}
+      {step === 'asking' && request && (
+        <button
+          type="submit"
+          className="jp-Mlinfn-button jp-mod-accept"
+          disabled={request() === null}
+          title="Shows what would change; nothing is changed yet"
+        >
+          Preview
+        </button>
+      )}
+      {step === 'deciding' && !again && (
+        <button
+          type="submit"
+          className="jp-Mlinfn-button jp-mod-accept"
+          disabled={!hasWork(model)}
+        >
+          {props.act}
+        </button>
+      )}
+      {next.map(({ label, run }) => (
+        <button
+          key={label}
+          type="button"
+          className="jp-Mlinfn-button"
+          onClick={run}
+        >
+          {label}
+        </button>
+      ))}
+    </footer>
+  );
+}
+
+/** False when the packages asked for are there already. */
+function hasWork(model: TaskModel): boolean {
+  const change = model.preview?.result?.change;
+  if (model.preview?.state !== 'succeeded') {
+    return false;
+  }
+  const nothing =
+    change &&
+    !change.added.length &&
+    !change.changed.length &&
+    !change.removed.length;
+  return !(nothing && model.request?.action === 'change');
+}
+
+/** What screen readers say, once per step. */
+function spoken(model: TaskModel): string {
+  const { preview, step, task } = model;
+  if (step === 'solving') {
+    return 'Finding out what would change.';
+  }
+  if (step === 'deciding' && preview?.state === 'succeeded') {
+    const change = preview.result?.change;
+    return change ? `${changeText(change)} ${costText(change)}` : '';
+  }
+  if (step === 'working') {
+    return 'Working.';
+  }
+  const told = step === 'ended' && task?.state !== 'failed';
+  return told ? (task?.result?.text ?? '') : '';
+}
+
+/** The first field of a question, then the button of what comes next, has the focus. */
+function useFocus(form: React.RefObject<HTMLFormElement>, step: Step): void {
+  React.useEffect(() => {
+    const found = form.current?.querySelector<HTMLElement>(
+      step === 'asking'
+        ? '.jp-Mlinfn-taskBody input:not([type=file], :disabled), .jp-Mlinfn-taskBody select, .jp-Mlinfn-buttons button'
+        : '.jp-Mlinfn-buttons .jp-mod-accept:not(:disabled), .jp-Mlinfn-buttons button'
+    );
+    found?.focus();
+  }, [form, step]);
+}
