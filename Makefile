@@ -9,6 +9,7 @@ PORT ?= 8888
 ARGS ?=
 GPUS ?=
 N ?= 200
+SIZE ?= demo
 LAB_DIR ?= .build/lab
 
 VENV := .venv
@@ -54,10 +55,19 @@ $(STAMPS)/frontend: $(SOURCES_TS) tsconfig.json $(STAMPS)/node
 
 install: $(STAMPS)/frontend ## install everything into .venv
 
-lab: install ## open JupyterLab with all panels (PORT=8888 ARGS='…' GPUS=simulated)
+.lab-environments: install
+	-@$(BIN)/python -m tests.channel.lab
+
+channel: $(STAMPS)/python ## a conda channel made from wheels, in .build/channels (SIZE=demo)
+	@$(BIN)/python -m tests.channel .build/channels/$(SIZE) --size $(SIZE)
+
+lab: install .lab-environments ## open JupyterLab with all panels (PORT=8888 ARGS='…' GPUS=simulated)
 	@mkdir -p $(LAB_DIR) && cp -rn examples/. $(LAB_DIR)/
 	@echo "JupyterLab starts on port $(PORT); open the URL with the token that it prints."
-	@MLINFN_GPUS=$(GPUS) exec $(BIN)/jupyter lab --no-browser --port=$(PORT) --ServerApp.port_retries=0 \
+	@[ -n "$${MLINFN_CHANNELS:-}" ] || [ ! -d .build/channels/demo ] || export \
+	    MLINFN_CHANNELS='file://$(CURDIR)/.build/channels/demo' \
+	    MLINFN_MANAGED_ENVIRONMENTS="$${MLINFN_MANAGED_ENVIRONMENTS-$(CURDIR)/.build/lab-managed}"; \
+	  MLINFN_GPUS=$(GPUS) exec $(BIN)/jupyter lab --no-browser --port=$(PORT) --ServerApp.port_retries=0 \
 	  --ServerApp.root_dir=$(LAB_DIR) $$([ "$$(id -u)" = 0 ] && echo --allow-root) $(ARGS)
 
 lint: $(STAMPS)/node ## ruff, eslint, prettier, stylelint
@@ -119,4 +129,4 @@ constraints: ## renew constraints.txt from .venv
 clean: ## remove what was built (not .venv)
 	rm -rf .build dist lib jupyter_mlinfn/labextension coverage
 
-.PHONY: help install lab lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean
+.PHONY: help install lab channel .lab-environments lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean
