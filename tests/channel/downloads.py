@@ -44,7 +44,7 @@ def fetch(recipe: Recipe, cache: Path) -> list[Path]:
 def _download(arguments: list[str], cache: Path) -> set[str]:
     """Have pip fetch wheels into ``cache``; their names."""
     with tempfile.TemporaryDirectory(dir=cache) as held:
-        argv = [sys.executable, "-m", "pip", "download", "-q", "--only-binary=:all:"]
+        argv = [sys.executable, "-m", "pip", "download", "-q", "--retries=2", "--only-binary=:all:"]
         try:
             ended = subprocess.run(
                 [*argv, "-d", held, *arguments],
@@ -53,7 +53,9 @@ def _download(arguments: list[str], cache: Path) -> set[str]:
         except subprocess.TimeoutExpired:
             raise DownloadFailed(f"pip got no wheels within {PATIENCE_S} s.") from None
         if ended.returncode:
-            said = [line for line in ended.stderr.splitlines() if line.strip()] or ["no reason"]
-            raise DownloadFailed(f"pip could not download wheels. It says: {said[-1]}")
+            lines = ended.stderr.splitlines()
+            said = next((line for line in lines if line.startswith("ERROR:")), "nothing more.")
+            said = said.removeprefix("ERROR: ")
+            raise DownloadFailed(f"pip could not download wheels (is there a network?): {said}")
         fetched = list(Path(held).iterdir())
         return {wheel.replace(cache / wheel.name).name for wheel in fetched}
