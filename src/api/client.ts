@@ -28,6 +28,7 @@ import type {
   Problem,
   RegisteredKernel,
   RerunRequest,
+  SharedEnvironment,
   SubmitForm,
   Task,
   TaskList,
@@ -168,6 +169,25 @@ export class Client {
   exportEnvironment(name: string, form: ExportForm): Promise<ExportedFile> {
     const query = new URLSearchParams({ form });
     return this._call(`${environmentPath(name)}/export`, { query });
+  }
+
+  /** The wishes of an environment locked for these platforms, as `conda-lock.yml`. */
+  lockEnvironment(
+    name: string,
+    platforms: readonly string[]
+  ): Promise<ExportedFile> {
+    return this._call(`${environmentPath(name)}/lock`, {
+      method: 'POST',
+      body: { platforms }
+    });
+  }
+
+  /** Copy an environment to a folder that others read. */
+  shareEnvironment(name: string, folder: string): Promise<SharedEnvironment> {
+    return this._call(`${environmentPath(name)}/share`, {
+      method: 'POST',
+      body: { folder }
+    });
   }
 
   /** What is other in `right` than in `left`; both are `NAME` or `NAME@DIGEST`. */

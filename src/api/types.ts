@@ -40,6 +40,7 @@ export type Progress = Schemas['Progress'];
 export type Reason = Schemas['Reason'];
 export type RegisteredKernel = Schemas['RegisteredKernel'];
 export type Resources = Schemas['Resources'];
+export type SharedEnvironment = Schemas['SharedEnvironment'];
 export type SubmitForm = Schemas['SubmitForm'];
 export type Task = Schemas['Task'];
 export type TaskEvent = Schemas['TaskEvent'];

@@ -12,6 +12,7 @@ export interface IEnvironmentActions {
   compare(one: Environment): void;
   showLock(one: Environment): void;
   pack(one: Environment): void;
+  share(one: Environment): void;
   toggleKernel(one: Environment): void;
   use(one: Environment): void;
   remove(one: Environment): void;

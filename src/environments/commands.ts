@@ -11,6 +11,7 @@ export namespace CommandIDs {
   export const compare = 'mlinfn:compare-environment';
   export const lock = 'mlinfn:show-environment-lock';
   export const pack = 'mlinfn:pack-environment';
+  export const share = 'mlinfn:share-environment';
   export const kernel = 'mlinfn:toggle-environment-kernel';
   export const use = 'mlinfn:use-environment-for-job';
   export const remove = 'mlinfn:delete-environment';

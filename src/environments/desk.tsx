@@ -22,6 +22,7 @@ import type { EnvironmentsModel } from './model';
 import { environmentKey } from './model';
 import { Pack } from './pack';
 import { Remove } from './remove';
+import { Share } from './share';
 import type { INext } from './taskdialog';
 import { TaskModel } from './taskmodel';
 
@@ -103,6 +104,20 @@ export class EnvironmentsDesk implements IEnvironmentActions {
   showLock(one: Environment): void {
     void openDialog(`Lock of ${one.name}`, close => (
       <Export environments={this._model} environment={one} onClose={close} />
+    ));
+  }
+
+  share(one: Environment): void {
+    void openDialog(`Share ${one.name}`, close => (
+      <Share
+        environments={this._model}
+        environment={one}
+        onClose={close}
+        onDone={shared => {
+          close();
+          Notification.success(shared.text, { autoClose: 8000 });
+        }}
+      />
     ));
   }
 
@@ -249,7 +264,8 @@ const TITLES: Record<Alteration, string> = {
 const MENU = [
   [CommandIDs.clone],
   [CommandIDs.addPackages, CommandIDs.update, CommandIDs.removePackages],
-  [CommandIDs.history, CommandIDs.compare, CommandIDs.lock, CommandIDs.pack],
+  [CommandIDs.history, CommandIDs.compare, CommandIDs.lock],
+  [CommandIDs.pack, CommandIDs.share],
   [CommandIDs.kernel, CommandIDs.use],
   [CommandIDs.remove]
 ];

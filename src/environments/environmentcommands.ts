@@ -79,6 +79,7 @@ export function addEnvironmentCommands(
     actions.showLock(one)
   );
   add(CommandIDs.pack, 'Pack…', rests, one => actions.pack(one));
+  add(CommandIDs.share, 'Share…', isOwn, one => actions.share(one));
   add(
     CommandIDs.kernel,
     one => (one.kernels.length ? 'Kernel off' : 'Kernel on'),

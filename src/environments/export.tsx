@@ -21,6 +21,8 @@ const FORMS: { form: ExportForm; label: string }[] = [
   }
 ];
 
+const PLATFORMS = ['linux-64', 'linux-aarch64', 'osx-arm64', 'win-64'];
+
 /** The lock and the other papers of an environment, to read, copy or download. */
 export function Export(props: {
   environments: EnvironmentsModel;
@@ -30,9 +32,14 @@ export function Export(props: {
   const { environments, environment } = props;
   const { name } = environment;
   const [form, setForm] = React.useState<ExportForm>('conda-lock.yml');
+  const [platforms, setPlatforms] = React.useState<readonly string[]>([]);
+  const several = form === 'conda-lock.yml' && platforms.length > 0;
   const { answer, error, again } = useAnswer(
-    () => environments.client.exportEnvironment(name, form),
-    [name, form]
+    () =>
+      several
+        ? environments.client.lockEnvironment(name, platforms)
+        : environments.client.exportEnvironment(name, form),
+    [name, form, several ? platforms : []]
   );
   return (
     <section className="jp-Mlinfn-submit">
@@ -65,6 +72,9 @@ export function Export(props: {
             </select>
           )}
         </Field>
+        {form === 'conda-lock.yml' && (
+          <Platforms chosen={platforms} onChange={setPlatforms} />
+        )}
         {error ? (
           <Failure
             error={error}
@@ -85,6 +95,42 @@ export function Export(props: {
       </div>
       <ExportButtons file={answer} onClose={props.onClose} />
     </section>
+  );
+}
+
+/** For which kinds of machines the lock is made; none: as it is installed here. */
+function Platforms(props: {
+  chosen: readonly string[];
+  onChange: (platforms: string[]) => void;
+}): React.ReactElement {
+  const { chosen, onChange } = props;
+  return (
+    <fieldset>
+      <legend>For other machines too</legend>
+      <div className="jp-Mlinfn-platforms">
+        {PLATFORMS.map(platform => (
+          <label key={platform} className="jp-Mlinfn-check">
+            <input
+              type="checkbox"
+              checked={chosen.includes(platform)}
+              onChange={event =>
+                onChange(
+                  event.target.checked
+                    ? [...chosen, platform]
+                    : chosen.filter(one => one !== platform)
+                )
+              }
+            />
+            {platform}
+          </label>
+        ))}
+      </div>
+      {chosen.length > 0 && (
+        <p className="jp-Mlinfn-hint">
+          What was asked for is solved anew for each of them.
+        </p>
+      )}
+    </fieldset>
   );
 }
 

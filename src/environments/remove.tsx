@@ -10,7 +10,7 @@ import { showBytes } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
 import { useAnswer } from './asked';
 import type { EnvironmentsModel } from './model';
-import { Refusal } from './taskdialog';
+import { problemsOf, Refusal } from './refusal';
 import { showFiles } from './words';
 
 /** Delete an environment of one's own; says first what would be lost and who uses it. */
@@ -57,7 +57,9 @@ export function Remove(props: {
         ) : (
           <Skeleton lines={4} />
         )}
-        {refused && <Refusal text={refused.message} problems={[]} />}
+        {refused && (
+          <Refusal text={refused.message} problems={problemsOf(refused)} />
+        )}
       </div>
       <footer className="jp-Mlinfn-buttons">
         <button className="jp-Mlinfn-button" onClick={props.onClose}>

@@ -7,7 +7,7 @@ import type { IEnvironmentActions } from '../actions';
 import { canClone, canUse, jobEnvironment } from '../actions';
 import { ChangeView } from '../changeview';
 import { Environments } from '../panel';
-import { Refusal } from '../taskdialog';
+import { Refusal } from '../refusal';
 import { change, ended, environment, own, server, task } from './fixtures';
 
 const actions = new Proxy(
