@@ -87,7 +87,11 @@ test-fast: install ## what you run all the time (under 3 minutes)
 	$(BIN)/pytest -q -m "not slow and not fault and not system"
 	$(JLPM) test
 
-unit: install
+.channels: $(STAMPS)/python
+	-@$(BIN)/python -m tests.channel .build/channels/small --size small
+	-@$(BIN)/python -m tests.channel .build/channels/science --size science
+
+unit: install .channels
 	rm -rf .build/parts
 	$(BIN)/pytest -q
 
@@ -129,4 +133,4 @@ constraints: ## renew constraints.txt from .venv
 clean: ## remove what was built (not .venv)
 	rm -rf .build dist lib jupyter_mlinfn/labextension coverage
 
-.PHONY: help install lab channel .lab-environments lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean
+.PHONY: help install lab channel .lab-environments .channels lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean

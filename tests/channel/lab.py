@@ -13,8 +13,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from rattler import Gateway, MatchSpec, Subdir, VirtualPackage, install, solve
-
 from tests.channel.build import CACHE, STAMP, build, is_current
 from tests.channel.downloads import DownloadFailed
 
@@ -56,6 +54,8 @@ def main() -> None:
 
 async def _install(channel: Path) -> None:
     """The managed environment, in its place only when it is whole."""
+    from rattler import Gateway, MatchSpec, Subdir, VirtualPackage, install, solve
+
     MANAGED.mkdir(parents=True, exist_ok=True)
     staging, final = MANAGED.parent / "lab-managed-staging", MANAGED / NAME
     shutil.rmtree(staging, ignore_errors=True)
