@@ -71,10 +71,13 @@ def _result(folder: Path, reporter: Reporter) -> TaskResult:
 
 
 def _perform(assignment: Assignment, reporter: Reporter, cancelling: Cancelling) -> TaskResult:
+    request = assignment.request
+    if isinstance(request, Pack):
+        from jupyter_mlinfn.environments.engine.packing import perform_pack
+
+        return perform_pack(assignment, request, reporter, cancelling)
     from jupyter_mlinfn.environments.engine.actions import Action
 
-    if isinstance(assignment.request, Pack):
-        raise NotImplementedError
     return Action(assignment, reporter, cancelling).perform()
 
 

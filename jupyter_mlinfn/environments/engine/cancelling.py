@@ -4,6 +4,7 @@ A thread looks for the file ``cancel`` in the task's folder and for SIGTERM. The
 threads cannot be interrupted and would write on into a folder that is being removed. Therefore
 the process replaces itself (``execve(2)`` ends all other threads at once) by a few lines that
 remove the staging folder and put the result in its place. The locks stay held until they end.
+Packing looks for :attr:`Cancelling.wished` itself and clears up what only it knows of.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -42,6 +44,8 @@ class Cancelling:
         self._kept = kept
         self._gate = threading.Lock()
         self._staging: Path | None = None
+        self._gently = False
+        self.wished = threading.Event()
         self._held: list[int] = []
 
     def watch(self) -> None:
@@ -53,6 +57,10 @@ class Cancelling:
         """From now on ``staging`` is removed on the way out."""
         self._staging = staging
 
+    def be_gentle(self) -> None:
+        """From now on only note the wish: who works looks for it."""
+        self._gently = True
+
     def hold(self, descriptor: int) -> None:
         """Keep the lock of ``descriptor`` until the last thing is removed."""
         self._held.append(descriptor)
@@ -61,24 +69,31 @@ class Cancelling:
         """The change is being made: it is no longer stopped. Waits for a stop under way."""
         self._gate.acquire()
 
-    def _look(self) -> None:
-        wish = self._folder / "cancel"
-        while signal.sigtimedwait(_SIGNALS, _LOOK_EVERY) is None and not wish.exists():
-            pass
-        with self._gate:
-            self._stop()
-
-    def _stop(self) -> NoReturn:
-        text = f"Cancelled. {self._kept}"
-        result = TaskResult(
+    def result(self) -> TaskResult:
+        """The result of a task that was stopped."""
+        return TaskResult(
             state="cancelled",
             ended_at=datetime.now(UTC),
-            text=text,
+            text=f"Cancelled. {self._kept}",
             exit_code=CANCELLED,
             code="cancelled",
         )
+
+    def _look(self) -> None:
+        wish = self._folder / "cancel"
+        sent = None
+        while sent is None and not wish.exists():
+            sent = signal.sigtimedwait(_SIGNALS, _LOOK_EVERY)
+        if sent is not None:
+            sys.stderr.write(f"Signal {sent.si_signo} of process {sent.si_pid}.\n")
+        self.wished.set()
+        if not self._gently:
+            with self._gate:
+                self._stop()
+
+    def _stop(self) -> NoReturn:
         draft = self._folder / "result.cancelled"
-        write_durably(draft, result.model_dump_json(indent=1))
+        write_durably(draft, self.result().model_dump_json(indent=1))
         end_children()
         for descriptor in self._held:
             os.set_inheritable(descriptor, True)
@@ -91,9 +106,11 @@ class Cancelling:
 
 def end_children() -> None:
     """Kill the programs that this process started, with their groups."""
-    for task in Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text().split():
-            try:
+    for task in os.listdir("/proc/self/task"):  # noqa: PTH208 - threads come and go meanwhile
+        try:
+            children = Path(f"/proc/self/task/{task}/children").read_text().split()
+        except OSError:
+            continue  # that thread has ended
+        for pid in children:
+            with suppress(ProcessLookupError):  # it has ended, or leads no group
                 os.killpg(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
-                continue  # it has ended, or leads no group
