@@ -17,7 +17,12 @@ from jupyter_mlinfn.settings import Mlinfn, load_settings
 if TYPE_CHECKING:
     from jupyter_mlinfn.environments.catalogue import Catalogue
     from jupyter_mlinfn.environments.kernels import SpecFinder
+    from jupyter_mlinfn.environments.own.layout import Layout
+    from jupyter_mlinfn.environments.own.policy import Policy
+    from jupyter_mlinfn.environments.own.store import OwnEnvironments
+    from jupyter_mlinfn.environments.own.tasks import EnvironmentTasks
     from jupyter_mlinfn.environments.resolver import KernelEnvironments
+    from jupyter_mlinfn.environments.search import PackageSearch
     from jupyter_mlinfn.gpus.inventory import GpuInventory
     from jupyter_mlinfn.jobs.actions import JobActions
     from jupyter_mlinfn.jobs.backends.protocol import Backend, BackendContext
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.jobs.reconciler import Reconciler
     from jupyter_mlinfn.jobs.store import JobStore
     from jupyter_mlinfn.jobs.submission import Submission
+    from jupyter_mlinfn.model.environments import EnvironmentUser
 
 T = TypeVar("T")
 
@@ -113,7 +119,7 @@ class Workbench:
         """The environments behind this server's kernels, for jobs."""
         from jupyter_mlinfn.environments.resolver import KernelEnvironments
 
-        return KernelEnvironments(self.kernels)
+        return KernelEnvironments(self.kernels, self.own)
 
     @built_once
     def catalogue(self) -> Catalogue:
@@ -125,7 +131,61 @@ class Workbench:
             folders=self.settings.environment_folders,
             root=self.root,
             finder=self.kernels,
+            own=self.own,
         )
+
+    @built_once
+    def layout(self) -> Layout:
+        """Where own environments lie."""
+        from jupyter_mlinfn.environments.own.layout import Layout
+
+        return Layout.of(self.data_dir)
+
+    def policy(self) -> Policy:
+        """What the settings allow of environments, as they are now."""
+        from jupyter_mlinfn.environments.own.policy import Policy, this_platform
+
+        settings = self.settings
+        return Policy(
+            user=settings.user,
+            platform=this_platform(),
+            channels=tuple(settings.channels),
+            allowed_channels=tuple(settings.allowed_channels),
+            denied_packages=tuple(settings.denied_packages),
+            pip_allowed=settings.pip_allowed,
+            pip_indexes=tuple(settings.pip_indexes),
+            max_size=settings.environment_max_size_bytes,
+            max_files=settings.environment_max_files or None,
+            cuda=settings.cuda_version or None,
+            managed=tuple(settings.managed_environments),
+            conda_program=settings.conda_program or None,
+        )
+
+    @built_once
+    def tasks(self) -> EnvironmentTasks:
+        """What is being done to own environments."""
+        from jupyter_mlinfn.environments.own.tasks import EnvironmentTasks
+
+        return EnvironmentTasks(self.layout, self.policy)
+
+    @built_once
+    def own(self) -> OwnEnvironments:
+        """Own and managed environments: what they are, their kernels, their end."""
+        from jupyter_mlinfn.environments.own.store import OwnEnvironments
+
+        return OwnEnvironments(
+            self.layout,
+            managed=self.settings.managed_environments,
+            users=JobsInEnvironments(self),
+            driver=self.accelerators,
+        )
+
+    @built_once
+    def package_search(self) -> PackageSearch:
+        """Packages of the channels by name."""
+        from jupyter_mlinfn.environments.search import PackageSearch
+
+        return PackageSearch(self.policy, self.layout.folder / "repodata")
 
     @built_once
     def accelerators(self) -> GpuInventory:
@@ -209,3 +269,26 @@ class Workbench:
         request = CleanupRequest(older_than=int(days * 86400), dry_run=False)
         plan = self.actions.cleanup(request)
         return len(plan.items) - len(plan.failed)
+
+
+class JobsInEnvironments:
+    """Tells environments which jobs need them (``model.environments.EnvironmentUsers``)."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+
+    def unfinished(self) -> tuple[EnvironmentUser, ...]:
+        """The environments of all jobs that wait or run, of every back-end."""
+        from jupyter_mlinfn.model.environments import EnvironmentUser
+
+        bench = self._bench
+        return tuple(
+            EnvironmentUser(
+                job=record.id,
+                name=record.name,
+                environment=record.environment.name,
+                digest=record.environment.digest,
+            )
+            for backend in bench.backends
+            for record in bench.store.unfinished(backend)
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -13,17 +13,14 @@ from jupyter_mlinfn.environments.discovery import find_prefixes
 from jupyter_mlinfn.environments.inventory import digest, inventory, python_version
 from jupyter_mlinfn.environments.kernels import FoundKernel, SpecFinder, find_kernels
 from jupyter_mlinfn.environments.measurements import Measurements, Wanted
+from jupyter_mlinfn.environments.own.layout import Layout
+from jupyter_mlinfn.environments.own.rows import telling
+from jupyter_mlinfn.environments.own.store import OwnEnvironments
 from jupyter_mlinfn.environments.prefixes import minor_version, site_folders
 from jupyter_mlinfn.environments.programs import KernelProgram, find_program
 from jupyter_mlinfn.environments.worker import ensure_worker
 from jupyter_mlinfn.model.environments import Environment, EnvironmentList, Package
 
-_TELLING = (
-    "torch", "pytorch", "tensorflow", "jax", "root", "geant4", "scikit-learn", "xgboost",
-    "lightgbm", "transformers", "keras", "uproot", "awkward", "coffea", "dask", "polars",
-    "pandas", "scipy", "numpy", "matplotlib", "ipykernel",
-)  # fmt: skip
-_TELLING_SHOWN = 3
 _SYSTEM_PREFIXES = {"/", "/usr", "/usr/local"}
 """Prefixes that hold the whole system: their size says nothing about an environment."""
 
@@ -40,7 +37,8 @@ class _Place:
 class Catalogue:
     """Reads what is there at every call; sizes come from a worker process in the background.
 
-    ``root`` is where the notebooks are (default: the folder this process was started in).
+    ``root`` is where the notebooks are (default: the folder this process was started in); ``own``
+    tells own and managed environments, which come first.
     Methods may be called from any thread; :meth:`list` reads files and must not be called on an
     event loop.
     """
@@ -52,7 +50,9 @@ class Catalogue:
         *,
         root: Path | None = None,
         finder: SpecFinder | None = None,
+        own: OwnEnvironments | None = None,
     ) -> None:
+        self.own = own or OwnEnvironments(Layout.of(data_dir))
         self.measurements = Measurements(data_dir / "environments")
         self._folders = [Path(folder) for folder in folders]
         self._root = root or Path.cwd()
@@ -66,18 +66,23 @@ class Catalogue:
         programs = {
             name: find_program(kernel.command) for name, kernel in kernels.items() if kernel.command
         }
-        rows = [self._row(place) for place in self._places(programs)]
+        prefixes = {name: program.prefix for name, program in programs.items() if program.prefix}
+        owners = self.own.kernel_owners(kernels, prefixes)
+        ours = self.own.rows(owners)
+        foreign = {name: program for name, program in programs.items() if name not in owners}
+        known = {os.path.realpath(row.prefix) for row in ours if row.prefix}
+        rows = [self._row(place) for place in self._places(foreign, known)]
         loose = [
             _loose_row(kernel, programs.get(name))
             for name, kernel in kernels.items()
-            if name not in programs or programs[name].prefix is None
+            if name not in owners and name not in prefixes
         ]
         questions = self.measurements.open_questions(
             [wanted for _, wanted in rows if wanted is not None]
         )
         measuring = measure and self._ask(questions)
         ordered = sorted((row for row, _ in rows), key=lambda row: (not row.kernels, row.name))
-        return EnvironmentList(environments=(*ordered, *loose), measuring=measuring)
+        return EnvironmentList(environments=(*ours, *ordered, *loose), measuring=measuring)
 
     def stop_measuring(self) -> None:
         """Give up what is being measured; the worker then ends."""
@@ -97,14 +102,16 @@ class Catalogue:
             return False  # no room or no right in the data folder: the list goes without sizes
         return True
 
-    def _places(self, programs: dict[str, KernelProgram]) -> tuple[_Place, ...]:
-        """Every prefix once, with the names of its kernels."""
+    def _places(self, programs: Mapping[str, KernelProgram], known: Set[str]) -> tuple[_Place, ...]:
+        """Every prefix once, with the names of its kernels; without those ``known`` already."""
         places: dict[tuple[str, str], _Place] = {}
         for name, program in programs.items():
             if program.prefix is not None:
                 key = (os.path.realpath(program.prefix), program.python)
                 places.setdefault(key, _Place(program.prefix, program.python)).kernels.append(name)
         for prefix in find_prefixes(self._folders, self._root):
+            if os.path.realpath(prefix) in known:
+                continue
             python = minor_version(prefix)
             places.setdefault((os.path.realpath(prefix), python), _Place(prefix, python))
         return tuple(places.values())
@@ -125,7 +132,7 @@ class Catalogue:
             prefix=prefix,
             kernels=tuple(place.kernels),
             packages=len(packages),
-            telling=_telling(packages),
+            telling=telling(packages),
             size=measured.size if measured else None,
             files=measured.files if measured else None,
             measured_at=measured.measured_at if measured else None,
@@ -175,12 +182,6 @@ def _name(place: _Place) -> str:
         return "base"
     generic = prefix.name.lstrip(".") in {"venv", "env", "virtualenv"}
     return f"{prefix.parent.name}/{prefix.name}" if generic else prefix.name
-
-
-def _telling(packages: Sequence[Package]) -> tuple[Package, ...]:
-    """The few packages that tell what an environment is for."""
-    by_name = {package.name: package for package in packages}
-    return tuple(by_name[name] for name in _TELLING if name in by_name)[:_TELLING_SHOWN]
 
 
 def _stamp(prefix: Path, packages: Sequence[Package]) -> str:

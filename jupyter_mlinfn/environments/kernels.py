@@ -19,6 +19,7 @@ from jupyter_mlinfn.environments.reading import read_text_head
 from jupyter_mlinfn.model.environments import KernelCommand
 
 _NATIVE = "python3"
+_NOTED = ("environment", "lock", "image", "image_digest")
 
 
 class SpecFinder(Protocol):
@@ -31,11 +32,19 @@ class SpecFinder(Protocol):
 
 @dataclass(frozen=True)
 class FoundKernel:
-    """One kernel folder: its command, or the reason why it cannot be used."""
+    """One kernel folder: its command, or the reason why it cannot be used.
+
+    ``environment`` and ``lock`` are noted in kernels of own environments (``own/kernels.py``),
+    ``image`` and ``image_digest`` in those that run out of one file.
+    """
 
     name: str
     command: KernelCommand | None
     problem: str | None = None
+    environment: str | None = None
+    lock: str | None = None
+    image: str | None = None
+    image_digest: str | None = None
 
 
 def find_kernels(finder: SpecFinder | None = None) -> dict[str, FoundKernel]:
@@ -74,7 +83,16 @@ def read_kernel(name: str, folder: Path) -> FoundKernel:
         )
     except (OSError, ValueError, TypeError) as error:
         return FoundKernel(name, None, f"{folder}/kernel.json cannot be used: {_short(error)}")
-    return FoundKernel(name, command)
+    return FoundKernel(name, command, None, **_noted(content))
+
+
+def _noted(content: dict[str, Any]) -> dict[str, str]:
+    """What we noted in the kernel of an own environment; nothing in all others."""
+    metadata = content.get("metadata")
+    about = metadata.get("mlinfn") if isinstance(metadata, dict) else None
+    if not isinstance(about, dict):
+        return {}
+    return {name: about[name] for name in _NOTED if isinstance(about.get(name), str)}
 
 
 def _content(name: str, folder: Path) -> dict[str, Any]:

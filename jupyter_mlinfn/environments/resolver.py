@@ -3,68 +3,113 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.environments.inventory import digest, inventory
 from jupyter_mlinfn.environments.kernels import FoundKernel, SpecFinder, find_kernels
+from jupyter_mlinfn.environments.own.references import locked_reference, runnable
 from jupyter_mlinfn.environments.programs import KernelProgram, find_program
 from jupyter_mlinfn.model.environments import EnvironmentRef, Package
 from jupyter_mlinfn.model.errors import PartMissing
+
+if TYPE_CHECKING:
+    from jupyter_mlinfn.environments.own.store import OwnEnvironments
 
 _SHOWN_KERNELS = 12
 
 
 class KernelEnvironments:
-    """Implements ``model.environments.EnvironmentResolver`` on kernel specs.
+    """Implements ``model.environments.EnvironmentResolver`` on kernel specs and own environments.
 
     ``finder`` is the server's kernel spec manager where there is one, so that a site's own
     class and allow-list count; else Jupyter's default.
     """
 
-    def __init__(self, finder: SpecFinder | None = None) -> None:
+    def __init__(
+        self, finder: SpecFinder | None = None, own: OwnEnvironments | None = None
+    ) -> None:
         self._finder = finder
+        self._own = own
 
     def choices(self) -> tuple[EnvironmentRef, ...]:
-        """Every kernel whose ``kernel.json`` can be read, without digests."""
-        return tuple(
-            EnvironmentRef(name=name, kernel=found.command)
-            for name, found in find_kernels(self._finder).items()
-            if found.command is not None
-        )
+        """Every kernel whose ``kernel.json`` can be read, without digests; then own and managed
+        environments that are no kernels.
+        """
+        kernels = find_kernels(self._finder)
+        found = [
+            EnvironmentRef(name=name, kernel=kernel.command)
+            for name, kernel in kernels.items()
+            if kernel.command is not None
+        ]
+        return (*found, *(self._without_kernel(kernels) if self._own else ()))
 
     def problem(self, ref: EnvironmentRef) -> str | None:
         """Why the kernel cannot run, in words; ``None`` when its program is there."""
         return find_program(ref.kernel).problem
 
     def resolve(self, name: str) -> EnvironmentRef:
-        """The environment of kernel ``name`` with the digest of its inventory.
+        """The environment of kernel ``name``, or the own or managed environment ``name``.
 
-        Raises :class:`PartMissing` (code ``environment-missing``) when no such kernel exists,
-        its ``kernel.json`` is broken or its program is not there.
+        One with a lock is given with the lock's digest, any other with that of its inventory.
+        ``NAME@DIGEST`` names a state of an own environment; a kernel's name will do for NAME.
+        Raises :class:`PartMissing` (code ``environment-missing``) when there is neither, its
+        ``kernel.json`` is broken or its program is not there.
         """
         kernels = find_kernels(self._finder)
-        found = kernels.get(name.lower())
-        if found is None:
+        found = kernels.get(name.partition("@")[0].lower())
+        if self._own is not None and (locked := self._locked(name, found)) is not None:
+            return locked
+        if found is None or "@" in name:
             raise _missing(f"There is no kernel named '{name}' here.", _offer(name, kernels))
-        if found.command is None:
-            raise _missing(f"The kernel '{name}' cannot start. {found.problem}", None)
-        program = find_program(found.command)
-        if program.problem:
-            raise _missing(
-                f"The kernel '{name}' cannot start. {program.problem}",
-                "Install its environment again, or choose another kernel.",
-            )
-        packages = _inventory(program)
-        return EnvironmentRef(
-            name=found.name,
-            digest=digest(packages) if packages else None,
-            prefix=str(program.prefix) if program.prefix else None,
-            kernel=found.command,
-        )
+        return _of_kernel(found)
+
+    def _locked(self, name: str, found: FoundKernel | None) -> EnvironmentRef | None:
+        """The reference with its lock's digest; ``None`` when ``name`` names no lock."""
+        assert self._own is not None
+        plain, at, digest = name.partition("@")
+        if found is not None and found.environment is not None and found.lock is not None:
+            plain, digest = found.environment, digest or found.lock
+        elif found is not None and not at:
+            return None  # a kernel of this name goes before an environment of this name
+        ref = locked_reference(self._own, f"{plain}@{digest}" if digest else plain, found)
+        return ref if ref is None or ref.digest else _inventoried(ref)
+
+    def _without_kernel(self, kernels: Mapping[str, FoundKernel]) -> Iterator[EnvironmentRef]:
+        assert self._own is not None
+        taken = {kernel.environment for kernel in kernels.values()} | set(kernels)
+        for one in runnable(self._own):
+            if one.name not in taken:
+                yield one
 
     def packages(self, ref: EnvironmentRef) -> tuple[Package, ...]:
         """The sorted inventory behind ``ref.digest``; empty where none can be had."""
         return present_packages(ref)
+
+
+def _of_kernel(found: FoundKernel) -> EnvironmentRef:
+    """A kernel with the digest of what is installed behind it: inventoried, not locked."""
+    if found.command is None:
+        raise _missing(f"The kernel '{found.name}' cannot start. {found.problem}", None)
+    program = find_program(found.command)
+    if program.problem:
+        raise _missing(
+            f"The kernel '{found.name}' cannot start. {program.problem}",
+            "Install its environment again, or choose another kernel.",
+        )
+    packages = _inventory(program)
+    return EnvironmentRef(
+        name=found.name,
+        digest=digest(packages) if packages else None,
+        prefix=str(program.prefix) if program.prefix else None,
+        kernel=found.command,
+    )
+
+
+def _inventoried(ref: EnvironmentRef) -> EnvironmentRef:
+    """A managed environment that has no lock, with the digest of its inventory."""
+    packages = present_packages(ref)
+    return ref.model_copy(update={"digest": digest(packages) if packages else None})
 
 
 def present_packages(ref: EnvironmentRef) -> tuple[Package, ...]:

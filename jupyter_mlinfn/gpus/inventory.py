@@ -57,6 +57,17 @@ class GpuInventory:
             if _is_schedulable(one) and one.state == "ok" and is_held(one) is False
         )
 
+    def cuda(self) -> str | None:
+        """The newest CUDA version the driver supports; implements ``environments.CudaDriver``.
+
+        ``None`` without a driver. Raises :class:`Unavailable` when the driver is silent.
+        """
+        with self._lock:
+            reading = self._look()
+        if reading is None or (reading.missing is not None and reading.missing.code == "silent"):
+            raise Unavailable(SILENT_DRIVER, code="driver-silent")
+        return reading.facts.cuda
+
     def _look(self) -> Reading | None:
         if time.monotonic() - self._asked > _FRESH:
             self._reading = take_reading(deadline=self._deadline, simulated=self._simulated)

@@ -78,10 +78,17 @@ class Alter(Asked):
 
 
 class Restore(Asked):
-    """Go back (or forward) to the lock ``digest`` of the environment's history."""
+    """Go back (or forward) to the lock ``digest`` of the environment's history.
+
+    ``only_files`` installs the files of that lock again where they were and changes nothing else:
+    the environment stays what it is. ``file_text`` is then the lock's ``conda-lock.yml``, for the
+    case that the environment does not have it any more.
+    """
 
     action: Literal["restore"] = "restore"
     digest: Annotated[str, StringConstraints(pattern=r"^(sha256:)?[0-9a-f]{8,64}$")]
+    only_files: bool = False
+    file_text: Annotated[str, StringConstraints(max_length=8 * 2**20)] | None = None
 
 
 class Pack(Asked):

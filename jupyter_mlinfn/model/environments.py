@@ -6,6 +6,8 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from jupyter_mlinfn.model.environment_tasks import PackedImage
+
 
 class KernelCommand(BaseModel):
     """How a kernel is started: what Jupyter's ``kernel.json`` says, fixed at submit.
@@ -55,6 +57,8 @@ class EnvironmentRef(BaseModel):
 
     ``digest`` is ``sha256:…`` of the sorted inventory ("inventoried, not locked") or of the lock;
     ``None`` for a kernel whose interpreter is no Python (R, Julia, C++), where no inventory is had.
+    ``contents`` is the digest of the files behind a lock (``own/manifest.py``). ``image`` is the
+    file that the kernel runs out of, ``image_digest`` that of its bytes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,17 +67,40 @@ class EnvironmentRef(BaseModel):
     digest: str | None = None
     locked: bool = False
     prefix: str | None = None
+    contents: str | None = None
+    image: str | None = None
+    image_digest: str | None = None
     kernel: KernelCommand
 
 
+class CudaFit(BaseModel):
+    """Whether packages built for CUDA can run with this machine's driver; ``text`` says why.
+
+    ``need`` is the least version that the packages ask of the driver, such as ``12.4``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    state: Literal["compatible", "not-compatible", "unknown"]
+    text: str
+    need: str | None = None
+
+
 class Environment(BaseModel):
-    """One row of the catalogue. Sizes in bytes; ``None`` means not computed yet or not known."""
+    """One row of the catalogue. Sizes in bytes; ``None`` means not computed yet or not known.
+
+    ``digest`` is that of the lock (``None``: not locked), ``packed`` says that an image of that
+    very lock exists, ``cuda`` is ``None`` where no package needs CUDA. ``states`` counts the locks
+    in its history. ``used_by_kernels`` and ``used_by_jobs`` count running kernels and jobs that
+    wait or run (``None``: they cannot be asked now). ``last_used`` is when something ran
+    in it, as far as is known.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     kind: Literal["found", "managed", "own"] = "found"
-    source: Literal["kernel", "venv", "conda", "system"]
+    source: Literal["kernel", "venv", "conda", "system", "image"]
     language: str = "python"
     python: str | None = None
     prefix: str | None = None
@@ -84,6 +111,18 @@ class Environment(BaseModel):
     files: int | None = None
     measured_at: AwareDatetime | None = None
     problem: str | None = None
+    digest: str | None = None
+    packed: bool = False
+    images: tuple[PackedImage, ...] = ()
+    cuda: CudaFit | None = None
+    made_by: str | None = None
+    made_at: AwareDatetime | None = None
+    origin: str | None = None
+    states: int = 0
+    kernel: str | None = None
+    used_by_kernels: int = 0
+    used_by_jobs: int | None = 0
+    last_used: AwareDatetime | None = None
 
 
 class EnvironmentList(BaseModel):
@@ -93,6 +132,40 @@ class EnvironmentList(BaseModel):
 
     environments: tuple[Environment, ...]
     measuring: bool = False
+
+
+class CudaDriver(Protocol):
+    """What environments need to know of the GPUs; wired by ``workbench.py``."""
+
+    def cuda(self) -> str | None:
+        """The newest CUDA version the driver supports, ``12.8``; ``None`` without a driver.
+
+        Raises :class:`~jupyter_mlinfn.model.errors.Unavailable` when the driver is silent.
+        """
+        ...
+
+
+class EnvironmentUser(BaseModel):
+    """A job that waits or runs in an environment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job: str
+    name: str
+    environment: str
+    digest: str | None
+
+
+class EnvironmentUsers(Protocol):
+    """What environments need to know of the jobs; wired by ``workbench.py``."""
+
+    def unfinished(self) -> tuple[EnvironmentUser, ...]:
+        """The environments of all jobs that wait or run.
+
+        Raises :class:`~jupyter_mlinfn.model.errors.Unavailable` when that cannot be told: then
+        nothing is deleted.
+        """
+        ...
 
 
 class EnvironmentResolver(Protocol):

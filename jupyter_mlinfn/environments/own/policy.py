@@ -7,6 +7,7 @@ unwanted sources; it is no wall against its own user.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -109,6 +110,12 @@ class Policy(BaseModel):
                 field="pip",
                 hint="Look for the package in the channels: mlinfn env search NAME.",
             )
+
+
+def this_platform() -> str:
+    """The platform of this machine as conda names it, such as ``linux-64``."""
+    machine = os.uname().machine
+    return "linux-64" if machine == "x86_64" else f"linux-{machine}"
 
 
 def channel_address(channel: str) -> str:

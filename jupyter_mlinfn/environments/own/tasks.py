@@ -28,9 +28,11 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from jupyter_mlinfn.environments.own import kernels
 from jupyter_mlinfn.environments.own.layout import Layout, check_name
 from jupyter_mlinfn.environments.own.policy import Policy
 from jupyter_mlinfn.environments.own.record import read_record
+from jupyter_mlinfn.environments.own.states import all_states
 from jupyter_mlinfn.environments.reading import read_head
 from jupyter_mlinfn.model.environment_tasks import (
     Clone,
@@ -100,6 +102,7 @@ class EnvironmentTasks:
                 return known
             raise
         self._launch(identifier)
+        self.tidy()
         return self.read(identifier)
 
     def read(self, identifier: str) -> Task:
@@ -188,9 +191,12 @@ class EnvironmentTasks:
     def _check(self, request: TaskRequest) -> None:
         place = self.layout.place(request.name)
         makes = isinstance(request, (Create, Clone))
-        if makes and place.record.exists():
+        if makes and (twin := self._twin(request.name)):
             raise Conflict(
-                f"You have an environment named '{request.name}' already.",
+                f"You have an environment named '{twin}' already."
+                + (
+                    "" if twin == request.name else " Names must differ in more than large letters."
+                ),
                 code="environment-exists",
                 field="name",
                 hint="Choose another name, or delete that one first.",
@@ -203,6 +209,13 @@ class EnvironmentTasks:
             raise _busy(request.name, f"The task {other.id} ({other.action}) works on it.")
         if held(place.lock):
             raise _busy(request.name, "Another program works on it.")
+
+    def _twin(self, name: str) -> str | None:
+        """An environment with this name, or with one that Jupyter's kernels cannot tell from it."""
+        for place, _ in all_states(self.layout):
+            if place.name.lower() == name.lower():
+                return place.name
+        return None
 
     def _write(self, identifier: str, request: TaskRequest) -> None:
         """Write the task's folder: whole or not at all. Raises :class:`Unavailable`."""
@@ -254,6 +267,8 @@ class EnvironmentTasks:
         except MlinfnError:
             return f"{died}. Nothing was changed. You can start it again."
         if any(entry.task == identifier for entry in record.history):
+            with suppress(OSError):  # the kernel then follows at the next change
+                kernels.renew(record, self.layout.place(record.name))
             return f"{died}, but it was done: '{request.name}' is in its new state."
         return f"{died}. '{request.name}' is as it was before. You can start it again."
 

@@ -1,0 +1,133 @@
+"""References to locked environments, as jobs record them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlinfn.environments.kernels import FoundKernel
+from jupyter_mlinfn.environments.own.kernels import has_ipykernel, kernel_command
+from jupyter_mlinfn.environments.own.managed import ManagedEnvironment
+from jupyter_mlinfn.environments.own.record import EnvironmentRecord
+from jupyter_mlinfn.environments.own.states import all_states
+from jupyter_mlinfn.environments.reading import read_text_head
+from jupyter_mlinfn.model.environments import EnvironmentRef, KernelCommand
+from jupyter_mlinfn.model.errors import InputError, MlinfnError, NotFound, PartMissing
+
+if TYPE_CHECKING:
+    from jupyter_mlinfn.environments.own.store import OwnEnvironments
+
+_HEAD = 4096
+_DIGEST = re.compile(r'"digest": "(sha256:[0-9a-f]{64})"', re.ASCII)
+
+
+def locked_reference(
+    own: OwnEnvironments, text: str, found: FoundKernel | None
+) -> EnvironmentRef | None:
+    """The state that ``text`` (``NAME`` or ``NAME@DIGEST``) names, as it would run.
+
+    ``found`` is the kernel it was asked by: its command is taken where it runs that very state.
+    ``None`` when there is no such environment, or one without a lock. Raises
+    :class:`PartMissing` when there is one, but not in that state.
+    """
+    try:
+        state = own.state(text)
+    except InputError:
+        return None  # no name that an environment can have: it may be a kernel's
+    except NotFound as error:
+        if error.code == "no-such-state":
+            raise _missing(error) from error
+        return _of_managed(own, text)
+    except MlinfnError as error:
+        raise _missing(error) from error
+    if found is not None and found.image is not None and found.lock == state.digest:
+        return _of_image(state.record.name, found, state.digest)
+    own_command = kernel_command(state.record.name, state.prefix, state.record.python)
+    return EnvironmentRef(
+        name=state.record.name,
+        digest=state.digest,
+        locked=True,
+        prefix=str(state.prefix),
+        contents=_contents(state.papers / "manifest.json"),
+        kernel=_command(found, state.prefix) or own_command,
+    )
+
+
+def runnable(own: OwnEnvironments) -> Iterator[EnvironmentRef]:
+    """Own and managed environments that a notebook can run in, without digests (cheap)."""
+    for place, record in all_states(own.layout):
+        if isinstance(record, EnvironmentRecord):
+            prefix = place.prefix(record.digest)
+            if has_ipykernel(prefix):
+                yield _choice(record.name, prefix, record.python)
+    for one in own.managed():
+        if one.prefix is not None and has_ipykernel(one.prefix):
+            yield _choice(one.name, one.prefix, one.record.python if one.record else None)
+
+
+def _choice(name: str, prefix: Path, python: str | None) -> EnvironmentRef:
+    return EnvironmentRef(
+        name=name, prefix=str(prefix), kernel=kernel_command(name, prefix, python)
+    )
+
+
+def _of_managed(own: OwnEnvironments, text: str) -> EnvironmentRef | None:
+    try:
+        one = own.managed_state(text)
+    except NotFound as error:
+        if error.code == "no-such-state":
+            raise _missing(error) from error
+        return None
+    if one.prefix is None or one.record is None or one.manifest is None:
+        return _inventoried(one)
+    return EnvironmentRef(
+        name=one.name,
+        digest=one.digest,
+        locked=True,
+        prefix=str(one.prefix),
+        contents=_contents(one.manifest),
+        kernel=kernel_command(one.name, one.prefix, one.record.python),
+    )
+
+
+def _inventoried(one: ManagedEnvironment) -> EnvironmentRef | None:
+    """A managed prefix without lock and manifest: what is installed is all that is known."""
+    if one.prefix is None:
+        return None
+    command = kernel_command(one.name, one.prefix, one.record.python if one.record else None)
+    return EnvironmentRef(name=one.name, prefix=str(one.prefix), kernel=command)
+
+
+def _of_image(name: str, found: FoundKernel, digest: str) -> EnvironmentRef:
+    assert found.command is not None
+    return EnvironmentRef(
+        name=name,
+        digest=digest,
+        locked=True,
+        image=found.image,
+        image_digest=found.image_digest,
+        kernel=found.command,
+    )
+
+
+def _command(found: FoundKernel | None, prefix: Path) -> KernelCommand | None:
+    """The kernel's own command, with what a person added to it, where it runs in ``prefix``."""
+    if found is None or found.command is None or not found.command.argv:
+        return None
+    runs_there = Path(found.command.argv[0]).parent == prefix / "bin"
+    return found.command if runs_there else None
+
+
+def _contents(manifest: Path) -> str | None:
+    """The digest of the files, from the head of the manifest; the long list is not read."""
+    try:
+        found = _DIGEST.search(read_text_head(manifest, _HEAD))
+    except OSError:
+        return None  # without it the runner has nothing to compare with, and says so
+    return found[1] if found else None
+
+
+def _missing(error: MlinfnError) -> PartMissing:
+    return PartMissing(error.text, code="environment-missing", field="environment", hint=error.hint)

@@ -1,0 +1,280 @@
+"""Deleting an environment, and collecting what nobody uses any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from jupyter_mlinfn.environments.own import kernels
+from jupyter_mlinfn.environments.own.freeing import DELETED, Freed, clear, remove, would_free
+from jupyter_mlinfn.environments.own.layout import Layout, Place, short
+from jupyter_mlinfn.environments.own.record import EnvironmentRecord, read_record, write_record
+from jupyter_mlinfn.environments.own.states import all_states, held_still, read_papers
+from jupyter_mlinfn.environments.own.using import Users
+from jupyter_mlinfn.model.environment_answers import (
+    DeletedEnvironment,
+    GcItem,
+    GcKept,
+    GcPlan,
+    Usage,
+)
+from jupyter_mlinfn.model.errors import Conflict, MlinfnError, NotFound, Unavailable
+from jupyter_mlinfn.model.quantities import show_count, show_memory
+from jupyter_mlinfn.process.locks import held
+
+_BYTECODE_KEPT = timedelta(days=7)
+_SHOWN = 4
+
+
+def delete(layout: Layout, name: str, users: Users, *, force: bool) -> DeletedEnvironment:
+    """Remove the environment with all its states, its images and its kernel.
+
+    Raises :class:`Conflict` (``environment-in-use``, ``environment-busy``), :class:`NotFound`,
+    :class:`Unavailable` when its record cannot be read (``force`` removes it all the same) or
+    the disk refuses.
+    """
+    place = layout.place(name)
+    with held_still(place):
+        record = _record_to_delete(place, force)
+        used = _used_by(place, record, users) if record else ()
+        if used and not force:
+            raise _in_use(name, used)
+        images = _images_of(layout, record) if record else []
+        freed = would_free([place.folder, *images])
+        try:
+            kernels.unregister((record and record.kernel) or kernels.kernel_name(name))
+            remove(place.folder, layout.own)
+            for image in images:
+                clear(image)
+        except OSError as error:
+            raise Unavailable(
+                f"'{name}' could not be removed completely: {error.strerror}.",
+                code="data-folder",
+                hint="'mlinfn env gc' removes the rest.",
+            ) from error
+    return DeletedEnvironment(
+        name=name, freed=freed.size, files=freed.files, text=_gone(name, freed)
+    )
+
+
+def _record_to_delete(place: Place, force: bool) -> EnvironmentRecord | None:
+    try:
+        return read_record(place)
+    except Unavailable:
+        if force:
+            return None
+        raise
+
+
+def _used_by(place: Place, record: EnvironmentRecord, users: Users) -> tuple[Usage, ...]:
+    states = {entry.digest: place.prefix(entry.digest) for entry in record.history}
+    return users.of_environment(record.name, states, [image.path for image in record.images])
+
+
+def _in_use(name: str, used: Sequence[Usage]) -> Conflict:
+    who = ", ".join(f"{use.kind} {use.name}" if use.kind == "job" else use.name for use in used)
+    return Conflict(
+        f"'{name}' is in use by {who}. Nothing was deleted.",
+        code="environment-in-use",
+        field="name",
+        hint="Stop them first, or delete it with --force: what runs then fails sooner or later.",
+    )
+
+
+def _images_of(layout: Layout, record: EnvironmentRecord) -> list[Path]:
+    """Images in our folder that no other environment has."""
+    others = {
+        image.path
+        for place, other in all_states(layout)
+        if isinstance(other, EnvironmentRecord) and other.name != record.name
+        for image in other.images
+    }
+    own = (Path(image.path) for image in record.images if image.path not in others)
+    found = [path for path in own if path.parent == layout.images and path.exists()]
+    return [*found, *(p for path in found if (p := path.with_suffix(".json")).exists())]
+
+
+def _gone(name: str, freed: Freed) -> str:
+    what = f"{show_memory(freed.size)} and {show_count(freed.files, 'file')}"
+    return (
+        f"'{name}' is deleted with its history and its kernel; that freed {what}. Packages that "
+        "other environments share are kept."
+    )
+
+
+@dataclass
+class _Waste:
+    """What nobody uses; ``paths`` of an item are removed together by ``removal``."""
+
+    items: list[tuple[GcItem, Callable[[], None]]] = field(default_factory=list)
+    kept: list[GcKept] = field(default_factory=list)
+
+
+def collect(layout: Layout, users: Users, *, dry_run: bool) -> GcPlan:
+    """Find what nobody uses, and remove it unless ``dry_run``.
+
+    Kept are: what an environment is now, what a kernel or job uses, and all of an environment
+    that is being changed. Sizes are what the disk gets back.
+    """
+    waste = _Waste()
+    with ExitStack() as stack:
+        for place, record in all_states(layout):
+            try:
+                stack.enter_context(held_still(place))
+            except MlinfnError:
+                waste.kept.append(GcKept(name=place.name, why="It is being changed right now."))
+                continue
+            if isinstance(record, MlinfnError):
+                waste.kept.append(GcKept(name=place.name, why=record.text))
+                continue
+            _of_environment(layout, place, read_record(place), users, waste)
+        _deleted(layout, waste)
+        if any(held(task / "alive") for task in _inside(layout.tasks)):
+            waste.kept.append(GcKept(name="packages", why="A task is using the package cache."))
+        else:
+            _packages(layout, waste)
+        if not dry_run:
+            _remove_all(waste)
+    items = tuple(item for item, _ in waste.items)
+    return GcPlan(
+        items=items,
+        kept=tuple(waste.kept),
+        size=sum(item.size for item in items),
+        files=sum(item.files for item in items),
+        done=not dry_run,
+    )
+
+
+def _remove_all(waste: _Waste) -> None:
+    """Remove every item; one that cannot be is kept, with the reason."""
+    done = []
+    for item, removal in waste.items:
+        try:
+            removal()
+            done.append((item, removal))
+        except OSError as error:
+            waste.kept.append(GcKept(name=item.name, why=f"It cannot be removed: {error.strerror}"))
+    waste.items = done
+
+
+def _of_environment(
+    layout: Layout, place: Place, record: EnvironmentRecord, users: Users, waste: _Waste
+) -> None:
+    for leftover in sorted(place.folder.glob("staging*")):
+        _add(waste, "staging", place.name, leftover, partial(clear, leftover))
+    digests = {short(entry.digest): entry.digest for entry in record.history}
+    for prefix in _inside(place.folder / "prefixes"):
+        digest = digests.get(prefix.name)
+        if digest == record.digest:
+            continue
+        used = users.of_prefix(prefix, digest or "")
+        if used:
+            who = ", ".join(f"{use.kind} {use.name}" for use in used[:_SHOWN])
+            waste.kept.append(GcKept(name=f"{place.name}@{prefix.name}", why=f"In use by {who}."))
+            continue
+        removal = partial(remove, prefix, layout.own)
+        _add(waste, "prefix", f"{place.name}@{prefix.name}", prefix, removal, place.name, digest)
+    _old_images(layout, place, record, users, waste)
+
+
+def _old_images(
+    layout: Layout, place: Place, record: EnvironmentRecord, users: Users, waste: _Waste
+) -> None:
+    """Images of locks that are not current any more."""
+    for image in record.images:
+        path = Path(image.path)
+        if image.lock == record.digest or path.parent != layout.images or not path.exists():
+            continue
+        used = users.of_prefix(place.prefix(image.lock), image.lock, [image.path])
+        if used:
+            waste.kept.append(GcKept(name=path.name, why=f"In use by {used[0].name}."))
+            continue
+
+        def removal(path: Path = path) -> None:
+            clear(path)
+            clear(path.with_suffix(".json"))
+            now = read_record(place)
+            rest = tuple(image for image in now.images if image.path != str(path))
+            write_record(place, now.model_copy(update={"images": rest}))
+
+        _add(waste, "image", path.name, path, removal, place.name, image.lock)
+
+
+def _deleted(layout: Layout, waste: _Waste) -> None:
+    """Folders whose removal was cut off."""
+    for path in _inside(layout.own):
+        if path.name.startswith(DELETED):
+            _add(waste, "staging", path.name, path, partial(clear, path))
+
+
+def _packages(layout: Layout, waste: _Waste) -> None:
+    """Packages in the cache that no environment's present lock names, and old compiled modules."""
+    named = set(_package_names(layout))
+    spared = tuple(f"{name}_" for name in named)  # some caches put a hash behind the name
+    for path in _inside(layout.packages):
+        if not path.is_dir() or path.name in named or path.name.startswith((*spared, ".")):
+            continue
+        _add(waste, "packages", path.name, path, _package_removal(path))
+    before = datetime.now(UTC) - _BYTECODE_KEPT
+    for store in _inside(layout.bytecode):
+        for path in _inside(store):
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before and not _shared(path):
+                _add(waste, "bytecode", path.name, path, partial(clear, path))
+
+
+def _package_removal(path: Path) -> Callable[[], None]:
+    def removal() -> None:
+        clear(path)
+        clear(path.with_name(path.name + ".lock"))
+
+    return removal
+
+
+def _package_names(layout: Layout) -> Iterator[str]:
+    """``name-version-build`` of all packages of all present locks."""
+    for place, record in all_states(layout):
+        if isinstance(record, MlinfnError):
+            continue
+        try:
+            lock = read_papers(place.papers(record.digest), record.name)
+        except NotFound:
+            continue
+        for package in lock.packages:
+            yield package.file_name.removesuffix(".conda").removesuffix(".tar.bz2")
+
+
+def _shared(folder: Path) -> bool:
+    """Whether a file in it has a second name, in an environment."""
+    return any(file.stat().st_nlink > 1 for file in folder.rglob("*") if file.is_file())
+
+
+def _add(
+    waste: _Waste,
+    kind: str,
+    name: str,
+    path: Path,
+    removal: Callable[[], None],
+    environment: str | None = None,
+    digest: str | None = None,
+) -> None:
+    freed = would_free([path])
+    item = GcItem.model_validate(
+        {
+            "kind": kind,
+            "name": name,
+            "path": str(path),
+            "size": freed.size,
+            "files": freed.files,
+            "environment": environment,
+            "digest": digest,
+        }
+    )
+    waste.items.append((item, removal))
+
+
+def _inside(folder: Path) -> Iterable[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else ()

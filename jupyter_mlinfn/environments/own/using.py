@@ -1,0 +1,141 @@
+"""Who uses an environment: processes that run out of its files, and jobs that wait or run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jupyter_mlinfn.environments.own.kernels import kernel_name
+from jupyter_mlinfn.model.environment_answers import Usage
+from jupyter_mlinfn.model.environments import EnvironmentUser, EnvironmentUsers
+from jupyter_mlinfn.model.errors import Unavailable
+
+_CONNECTION = re.compile(r"kernel-([0-9a-f-]{8,64})\.json", re.ASCII)
+_JOB = "MLINFN_JOB"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process of this person: its program, its words, when it started."""
+
+    pid: int
+    program: str
+    words: tuple[str, ...]
+    since: datetime
+
+    def runs_in(self, folder: Path) -> bool:
+        """Whether its program lies below ``folder``."""
+        return self.program.startswith(f"{folder}{os.sep}")
+
+    def names(self, path: str) -> bool:
+        """Whether its command line names a file, as one that runs out of an image does."""
+        return any(path in word for word in self.words)
+
+    @property
+    def of_a_job(self) -> bool:
+        """Whether the runner started it: it says so in the environment of all its processes."""
+        import psutil
+
+        try:
+            return _JOB in psutil.Process(self.pid).environ()
+        except psutil.Error:
+            return False
+
+    def as_usage(self) -> Usage:
+        """For people: a kernel by its Jupyter name, anything else by its program."""
+        for word in self.words:
+            if found := _CONNECTION.search(word):
+                return Usage(kind="kernel", id=found[1], name=f"kernel {found[1][:8]}")
+        return Usage(kind="kernel", id=str(self.pid), name=f"process {self.pid}")
+
+
+def running() -> tuple[Running, ...]:
+    """This person's processes whose program can be told, as they are now."""
+    import psutil
+
+    mine, found = os.getuid(), []
+    for process in psutil.process_iter():
+        try:
+            if process.uids().real != mine:
+                continue
+            with process.oneshot():
+                found.append(
+                    Running(
+                        pid=process.pid,
+                        program=process.exe(),
+                        words=tuple(process.cmdline()),
+                        since=datetime.fromtimestamp(process.create_time(), UTC),
+                    )
+                )
+        except psutil.Error:
+            continue  # it has ended, or hides itself
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Users:
+    """Processes and jobs, looked at once for a whole list of environments."""
+
+    processes: tuple[Running, ...]
+    jobs: tuple[EnvironmentUser, ...]
+    jobs_known: bool = True
+
+    @classmethod
+    def now(cls, jobs: EnvironmentUsers | None) -> Users:
+        """Raises :class:`Unavailable` when the jobs cannot be asked."""
+        return cls(running(), jobs.unfinished() if jobs else ())
+
+    @classmethod
+    def as_far_as_known(cls, jobs: EnvironmentUsers | None) -> Users:
+        """For showing only: without the jobs when those cannot be asked."""
+        try:
+            return cls.now(jobs)
+        except Unavailable:
+            return cls(running(), (), jobs_known=False)
+
+    def of_prefix(self, prefix: Path, digest: str, images: Iterable[str] = ()) -> tuple[Usage, ...]:
+        """Who uses one lock: its prefix or one of its images. A job's processes are the job."""
+        real = Path(os.path.realpath(prefix))
+        paths = tuple(images)
+        kernels = [
+            one.as_usage()
+            for one in self.processes
+            if (one.runs_in(real) or any(one.names(path) for path in paths)) and not one.of_a_job
+        ]
+        jobs = [
+            Usage(kind="job", id=job.job, name=job.name)
+            for job in self.jobs
+            if job.digest == digest
+        ]
+        return (*kernels, *jobs)
+
+    def of_environment(
+        self, name: str, states: Mapping[str, Path], images: Iterable[str]
+    ) -> tuple[Usage, ...]:
+        """Who uses any lock of the environment ``name``; ``states``: prefixes by digest.
+
+        A job may wait in a lock whose prefix is gone: it is known by the environment's name.
+        """
+        paths = tuple(images)
+        found = [use for digest, path in states.items() for use in self.of_prefix(path, digest)]
+        found += [
+            one.as_usage()
+            for one in self.processes
+            if any(one.names(path) for path in paths) and not one.of_a_job
+        ]
+        known = {use.id for use in found}
+        found += [
+            Usage(kind="job", id=job.job, name=job.name)
+            for job in self.jobs
+            if job.environment in (name, kernel_name(name)) and job.job not in known
+        ]
+        return tuple({(use.kind, use.id): use for use in found}.values())
+
+    def newest_start(self, prefix: Path) -> datetime | None:
+        """When the newest process that runs in ``prefix`` was started."""
+        real = Path(os.path.realpath(prefix))
+        return max((one.since for one in self.processes if one.runs_in(real)), default=None)
