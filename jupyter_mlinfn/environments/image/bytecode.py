@@ -30,10 +30,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from jupyter_mlinfn.environments.image.children import Children
+from jupyter_mlinfn.environments.image.files import FINAL_PREFIX
 from jupyter_mlinfn.environments.image.modules import Group, Python, find_groups, find_python
 from jupyter_mlinfn.model.errors import Unavailable
 
-FINAL_PREFIX: Final = "/env"
 Variant = Literal["checked", "unchecked"]
 Progress = Callable[[int, int], None]
 """Called with the modules compiled so far, and how many there are to compile."""

@@ -16,6 +16,7 @@ from jupyter_mlinfn.environments.engine.installing import install
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.image import bytecode, shelf, sif, squashfs
 from jupyter_mlinfn.environments.image.contents import Contents, list_contents
+from jupyter_mlinfn.environments.image.files import FINAL_PREFIX
 from jupyter_mlinfn.environments.image.modules import find_python
 from jupyter_mlinfn.environments.image.normalising import normalise, write_papers
 from jupyter_mlinfn.environments.image.verifying import digest_of
@@ -33,7 +34,6 @@ from jupyter_mlinfn.environments.reading import read_text_head
 from jupyter_mlinfn.model.environment_tasks import PackedImage
 from jupyter_mlinfn.model.errors import Conflict
 
-FINAL_PREFIX: Final = bytecode.FINAL_PREFIX
 Format = Literal["squashfs", "sif"]
 _LARGEST_LOCK: Final = 64 * 2**20
 
