@@ -1064,7 +1064,8 @@ export interface components {
          *     ``digest`` is that of the lock (``None``: not locked), ``packed`` says that an image of that
          *     very lock exists, ``cuda`` is ``None`` where no package needs CUDA. ``states`` counts the locks
          *     in its history. ``used_by_kernels`` and ``used_by_jobs`` count running kernels and jobs that
-         *     wait or run. ``last_used`` is when something ran in it, as far as is known.
+         *     wait or run (``None``: they cannot be asked now). ``last_used`` is when something ran
+         *     in it, as far as is known.
          */
         Environment: {
             /** @default null */
@@ -1181,7 +1182,7 @@ export interface components {
              * Used By Jobs
              * @default 0
              */
-            used_by_jobs: number;
+            used_by_jobs: number | null;
             /**
              * Used By Kernels
              * @default 0
@@ -1302,13 +1303,30 @@ export interface components {
          *
          *     ``digest`` is ``sha256:…`` of the sorted inventory ("inventoried, not locked") or of the lock;
          *     ``None`` for a kernel whose interpreter is no Python (R, Julia, C++), where no inventory is had.
+         *     ``contents`` is the digest of the files behind a lock (``own/manifest.py``). ``image`` is the
+         *     file that the kernel runs out of, ``image_digest`` that of its bytes.
          */
         EnvironmentRef: {
+            /**
+             * Contents
+             * @default null
+             */
+            contents: string | null;
             /**
              * Digest
              * @default null
              */
             digest: string | null;
+            /**
+             * Image
+             * @default null
+             */
+            image: string | null;
+            /**
+             * Image Digest
+             * @default null
+             */
+            image_digest: string | null;
             kernel: components["schemas"]["KernelCommand"];
             /**
              * Locked
@@ -2475,6 +2493,10 @@ export interface components {
         /**
          * Restore
          * @description Go back (or forward) to the lock ``digest`` of the environment's history.
+         *
+         *     ``only_files`` installs the files of that lock again where they were and changes nothing else:
+         *     the environment stays what it is. ``file_text`` is then the lock's ``conda-lock.yml``, for the
+         *     case that the environment does not have it any more.
          */
         Restore: {
             /**
@@ -2489,8 +2511,18 @@ export interface components {
             after: string | null;
             /** Digest */
             digest: string;
+            /**
+             * File Text
+             * @default null
+             */
+            file_text: string | null;
             /** Name */
             name: string;
+            /**
+             * Only Files
+             * @default false
+             */
+            only_files: boolean;
             /**
              * Preview
              * @default false
