@@ -79,7 +79,7 @@ class EntryReader:
         found = {}
         for kind, pattern in _HASH.items():
             value = values.get(kind)
-            if value is None or value.value in {None, ""}:
+            if value is None or value.value is None or value.value == "":
                 continue
             if isinstance(value.value, str) and pattern.fullmatch(value.value.lower()):
                 found[kind] = value.value.lower()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-
 from pathlib import Path
 
 from jupyter_mlinfn.model.errors import (

@@ -30,6 +30,7 @@ LOCK_FILE = "conda-lock.yml"
 EXPLICIT_FILE = "explicit.txt"
 
 _Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_ANEW = "Write the file anew with conda-lock or mlinfn env export."
 _HEADER = """\
 # Every package of an environment, with address and hash (CEP 37). Do not edit.
 # Install with: conda-lock install -n NAME conda-lock.yml
@@ -43,14 +44,13 @@ def read_lock(text: str, *, where: str = LOCK_FILE) -> Lock:
     ``bad-yaml``, or ``bad-lock`` with every problem and its line.
     """
     root = read_yaml(text, where=where)
-    findings = Findings(where, code="bad-lock")
+    findings = Findings(where, code="bad-lock", hint=_ANEW)
     top = root.value if isinstance(root.value, dict) else {}
     version = top.get("version")
     if version is not None and version.value != "1":
         findings.add(
             version.line,
             f"version {version.value} of the lock file's form is not known; only 1 is.",
-            hint="Write the file anew with conda-lock or mlinfn env export.",
         )
         findings.check()
     for key in ("metadata", "package"):
@@ -131,7 +131,7 @@ def read_explicit(text: str, *, where: str = EXPLICIT_FILE, platform: str | None
     Its platform is that of the packages, of the ``# platform:`` line, or ``platform`` where all
     packages are for any. Raises :class:`InputError` (code ``bad-lock``) with every problem.
     """
-    findings = Findings(where, code="bad-lock")
+    findings = Findings(where, code="bad-lock", hint=_ANEW)
     found: list[LockedPackage] = []
     said: str | None = None
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]

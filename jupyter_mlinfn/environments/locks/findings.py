@@ -9,11 +9,15 @@ _MOST = 50
 
 
 class Findings:
-    """Collects problems of the file ``where``; :meth:`check` raises them together."""
+    """Collects problems of the file ``where``; :meth:`check` raises them together.
 
-    def __init__(self, where: str, *, code: str) -> None:
+    ``hint`` says what to do where a problem has no better advice.
+    """
+
+    def __init__(self, where: str, *, code: str, hint: str) -> None:
         self._where = where
         self._code = code
+        self._hint = hint
         self._problems: list[Problem] = []
         self.count = 0
 
@@ -23,7 +27,12 @@ class Findings:
         place = f"{self._where}, line {line}" if line else self._where
         if len(self._problems) < _MOST:
             self._problems.append(
-                Problem(code=self._code, text=f"{place}: {text}", field="file_text", hint=hint)
+                Problem(
+                    code=self._code,
+                    text=f"{place}: {text}",
+                    field="file_text",
+                    hint=hint or self._hint,
+                )
             )
 
     def add_error(self, line: int | None, error: InputError) -> None:

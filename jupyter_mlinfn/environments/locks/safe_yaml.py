@@ -70,7 +70,8 @@ def read_yaml(text: str, *, where: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context or "it cannot be understood"
-        raise _refused(where, mark.line + 1 if mark else None, problem, _CHECK) from error
+        line = min(mark.line, text.count("\n")) + 1 if mark else None
+        raise _refused(where, line, problem, _CHECK) from error
     except (yaml.YAMLError, UnicodeEncodeError) as error:
         raise _refused(
             where, None, "it contains characters that no text file should have", _CHECK

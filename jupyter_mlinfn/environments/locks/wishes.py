@@ -31,6 +31,7 @@ from jupyter_mlinfn.model.errors import InputError, Refused
 
 _Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _PLATFORM = re.compile(r"[a-z0-9]+-[a-z0-9_]+")
+_CORRECT = "Correct the line, or remove it."
 _KEYS = ("name", "channels", "dependencies", "platforms", "prefix", "variables")
 
 
@@ -121,7 +122,7 @@ def dump_environment_yml(wish: Wish) -> str:
 
 
 def _requirements(text: str, where: str) -> Wish:
-    findings = Findings(where, code="bad-wish")
+    findings = Findings(where, code="bad-wish", hint=_CORRECT)
     lines = read_requirements(text, findings)
     findings.check()
     hashes: dict[str, tuple[str, ...]] = {}
@@ -136,7 +137,7 @@ class _Environment:
     """Reads one ``environment.yml``."""
 
     def __init__(self, where: str) -> None:
-        self._findings = Findings(where, code="bad-wish")
+        self._findings = Findings(where, code="bad-wish", hint=_CORRECT)
         self._where = where
         self._notes: list[str] = []
 
