@@ -44,20 +44,22 @@ def carry_out(folder: Path) -> int:
 
     Where another engine works on this task already, nothing is done.
     """
-    if acquire(folder / "alive") is None:  # held until this process ends
+    alive = acquire(folder / "alive")  # held until this process ends
+    if alive is None:
         return 1
     reporter = Reporter(folder / "events.jsonl")
     reporter.say("starting")
-    result = _result(folder, reporter)
+    result = _result(folder, reporter, alive)
     write_durably(folder / "result.json", result.model_dump_json(indent=1))
     return result.exit_code
 
 
-def _result(folder: Path, reporter: Reporter) -> TaskResult:
+def _result(folder: Path, reporter: Reporter, alive: int) -> TaskResult:
     try:
         assignment = read_assignment(folder)
         name = assignment.place.name
         cancelling = Cancelling(folder, f"'{name}' is as it was before.")
+        cancelling.hold(alive)  # or who looks while we clear up takes us for dead
         cancelling.watch()
         return _perform(assignment, reporter, cancelling)
     except MlinfnError as error:
