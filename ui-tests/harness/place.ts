@@ -23,6 +23,8 @@ export interface IPlaceOptions {
   on?: string;
   /** CPUs that jobs may use together. */
   cpus?: number;
+  /** Lines of `jupyter_mlinfn_config.py`, given the folder of this place. */
+  settings?: (base: string) => string[];
   /** Further arguments of the server. */
   args?: string[];
 }
@@ -279,10 +281,15 @@ export class Place {
       '../config/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings',
       JSON.stringify({ fetchNews: 'false', checkForUpdates: false })
     );
-    if (this._options.cpus) {
+    const { cpus, settings } = this._options;
+    const lines = [
+      ...(cpus ? [`c.Mlinfn.job_cpus = ${cpus}`] : []),
+      ...(settings?.(this.base) ?? [])
+    ];
+    if (lines.length) {
       this.write(
         '../config/jupyter_mlinfn_config.py',
-        `c = get_config()\nc.Mlinfn.job_cpus = ${this._options.cpus}\n`
+        ['c = get_config()', ...lines, ''].join('\n')
       );
     }
   }

@@ -1,16 +1,36 @@
-/** The environments behind this server's kernels, and the way from there to a job. */
+/* eslint-disable jupyter/galata-prefer-notebook-cell-helper -- these pages are not galata's */
+/** Environments: from a managed one to one's own, a kernel, a notebook, a job; and back. */
+import type { Page } from '@playwright/test';
+
+import {
+  chooseFromMenu,
+  decide,
+  dialog,
+  environment,
+  ENVIRONMENTS,
+  makeChannel,
+  manage,
+  pressInRow,
+  previewAndDo,
+  withChannel
+} from '../harness/environments';
 import { form, shows, submit } from '../harness/jobs';
 import {
+  command,
   expect,
+  kernelReady,
   leftWidth,
   look,
+  noAxeViolations,
+  noSidewaysScroll,
   openLab,
   picture,
   showPanel,
-  test
+  test,
+  theme
 } from '../harness/lab';
 
-const ENVIRONMENTS = 'mlinfn-environments-panel';
+const CELL = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell';
 
 test('list, search, and a job with the environment chosen', async ({
   page,
@@ -24,7 +44,6 @@ test('list, search, and a job with the environment chosen', async ({
   const rows = panel.locator('.jp-Mlinfn-environment');
   await expect(rows.first()).toContainText('Python 3');
   await expect(rows.first()).toContainText(/files/, { timeout: 60_000 });
-  await picture(page, 'environments', { x: 0, y: 28, width: 440, height: 420 });
 
   await panel.getByRole('searchbox').fill('no such package');
   await expect(panel).toContainText('No environment is like this');
@@ -32,9 +51,10 @@ test('list, search, and a job with the environment chosen', async ({
   await panel.getByRole('searchbox').fill('numpy');
   await expect(rows.first()).toBeVisible();
 
-  await panel
-    .getByRole('button', { name: /Use for job/ })
+  await rows.first().hover();
+  await rows
     .first()
+    .getByRole('button', { name: /Use for job/ })
     .click();
   const open = await form(page);
   await expect(open.getByLabel('Environment')).toHaveValue('python3');
@@ -44,4 +64,188 @@ test('list, search, and a job with the environment chosen', async ({
   );
   const id = await submit(page);
   await shows(page, id, 'succeeded');
+});
+
+/** Type a cell into the notebook in front, run it, and wait for what it prints. */
+async function runCell(
+  page: Page,
+  index: number,
+  text: string,
+  printed: RegExp
+): Promise<void> {
+  const cell = page.locator(CELL).nth(index);
+  await cell.locator('.cm-content').click();
+  await page.keyboard.insertText(text);
+  await command(page, 'notebook:run-cell-and-select-next');
+  await expect(cell.locator('.jp-OutputArea')).toContainText(printed, {
+    timeout: 30_000
+  });
+}
+
+test.describe('with a channel', () => {
+  test.beforeAll(async () => {
+    test.setTimeout(300_000);
+    await makeChannel();
+  });
+
+  test('clone, add, kernel, notebook, job, undo, delete: by clicks alone', async ({
+    page,
+    ownPlace
+  }) => {
+    test.setTimeout(180_000);
+    const place = await ownPlace({ settings: withChannel });
+    await manage(place, 'analysis', 'python', 'ipykernel');
+    await openLab(page, place);
+    await showPanel(page, ENVIRONMENTS);
+    await leftWidth(page, 400);
+    await expect(environment(page, 'analysis')).toContainText('locked ✓');
+
+    await pressInRow(page, 'analysis', /^Clone/);
+    let open = dialog(page, 'Clone analysis');
+    const name = open.getByLabel('Name');
+    await expect(name).toHaveValue('my-analysis');
+    await name.fill('-mine');
+    await expect(open).toContainText('begin with a letter or a digit');
+    await expect(open.getByRole('button', { name: 'Preview' })).toBeDisabled();
+    await name.fill('mine');
+    await look(page, 'environment-clone');
+    await previewAndDo(open, 'Clone', /packages? would be added/, () =>
+      look(page, 'environment-clone-preview')
+    );
+    await expect(open).toContainText('mine');
+    await look(page, 'environment-cloned');
+
+    await open.getByRole('button', { name: 'Add packages…' }).click();
+    open = dialog(page, 'Add packages to mine');
+    await open.getByRole('combobox').fill('humani');
+    await expect(open.getByRole('option', { name: /humanize/ })).toBeVisible();
+    await look(page, 'environment-search');
+    await open.getByRole('option', { name: /humanize/ }).click();
+    await previewAndDo(open, 'Add', /1 package would be added/, async () => {
+      await expect(open).toContainText('humanize');
+      await picture(page, 'environment-add', {
+        x: 0,
+        y: 0,
+        width: 1000,
+        height: 760
+      });
+    });
+    await expect(open).toContainText(/added humanize/i);
+    await open.getByRole('button', { name: 'Use as kernel' }).click();
+    await expect(open).toHaveCount(0);
+
+    const card = page.locator('.jp-LauncherCard[data-category="Notebook"]', {
+      hasText: 'mine'
+    });
+    await expect(card).toBeVisible();
+    await expect(environment(page, 'mine')).toContainText('kernel on');
+    await picture(page, 'environments');
+    await card.click();
+    await kernelReady(page);
+    await runCell(
+      page,
+      0,
+      'import humanize\nprint(humanize.intcomma(1234567))',
+      /1,234,567/
+    );
+    await runCell(page, 1, '%mlinfn submit', /submitted/i);
+    await look(page, 'environment-notebook');
+    const job = await place.newest();
+    const done = await place.job(job.id, 'succeeded');
+    expect(place.read(done.output ?? '')).toContain('1,234,567');
+
+    await chooseFromMenu(page, 'mine', 'History…');
+    open = dialog(page, 'History of mine');
+    await expect(open.getByRole('listitem')).toHaveCount(2);
+    await look(page, 'environment-history');
+    await open.getByRole('button', { name: /^Undo to/ }).click();
+    await decide(open, 'Undo', /1 package would be removed/);
+    await look(page, 'environment-undone');
+    await open.getByRole('button', { name: 'Close' }).click();
+
+    await chooseFromMenu(page, 'mine', 'Diff…');
+    open = dialog(page, 'Compare mine');
+    await expect(open).toContainText('humanize');
+    await look(page, 'environment-diff');
+    await open.getByRole('button', { name: 'Close' }).click();
+
+    await chooseFromMenu(page, 'mine', 'Lock and Export…');
+    open = dialog(page, 'Lock of mine');
+    await expect(open).toContainText('package:');
+    await look(page, 'environment-lock');
+    await page.keyboard.press('Escape');
+
+    await chooseFromMenu(page, 'mine', 'Delete…');
+    open = dialog(page, 'Delete mine');
+    await expect(open.getByRole('alert')).toContainText('in use');
+    await look(page, 'environment-in-use');
+    await open.getByRole('button', { name: 'Keep it' }).click();
+    await command(page, 'kernelmenu:shutdown');
+    await chooseFromMenu(page, 'mine', 'Delete…');
+    await expect(open.getByRole('alert')).toHaveCount(0);
+    await open.getByRole('button', { name: 'Delete', exact: true }).click();
+    await expect(environment(page, 'mine')).toHaveCount(0);
+    await expect(environment(page, 'analysis')).toBeVisible();
+    expect(
+      JSON.parse(await place.mlinfn('env', 'list', '--json'))
+    ).toMatchObject({
+      environments: expect.not.arrayContaining([{ name: 'mine' }])
+    });
+  });
+
+  test('a new one from a file; an unknown package shows the nearest names', async ({
+    page,
+    ownPlace
+  }) => {
+    const place = await ownPlace({ settings: withChannel });
+    await openLab(page, place);
+    await showPanel(page, ENVIRONMENTS);
+    await leftWidth(page, 400);
+    const panel = page.locator(`#${ENVIRONMENTS}`);
+    await panel
+      .getByRole('button', { name: 'New environment…' })
+      .first()
+      .click();
+    const open = dialog(page, 'New environment');
+    await open.getByLabel('Name').fill('fresh');
+    await open.getByRole('combobox').fill('humanise');
+    await page.keyboard.press('Enter');
+    await open.getByRole('button', { name: 'Preview', exact: true }).click();
+    await expect(open.getByRole('alert')).toContainText('humanize');
+    await look(page, 'environment-unknown');
+    await noAxeViolations(page, '.jp-Mlinfn-dialog');
+
+    await open.getByRole('button', { name: 'Back' }).click();
+    await open.getByLabel('Or a file').setInputFiles({
+      name: 'environment.yml',
+      mimeType: 'text/yaml',
+      buffer: Buffer.from('dependencies:\n  - python\n  - humanize <4.11\n')
+    });
+    await expect(open).toContainText('environment.yml');
+    await previewAndDo(open, 'Create', /would be added/, async () => {
+      await theme(page, 'Dark');
+      await look(page, 'environment-new-dark');
+      await noAxeViolations(page, '.jp-Mlinfn-dialog');
+    });
+    await open.getByRole('button', { name: 'Close' }).click();
+    await expect(environment(page, 'fresh')).toContainText('humanize 4.9');
+    for (const width of [240, 400]) {
+      await leftWidth(page, width);
+      await noSidewaysScroll(page, `#${ENVIRONMENTS}`);
+      await look(page, `environments-${width}-dark`);
+    }
+    await noAxeViolations(page, `#${ENVIRONMENTS}`);
+
+    await environment(page, 'fresh').focus();
+    await page.keyboard.press('Enter');
+    await expect(environment(page, 'fresh')).toContainText('sha256:');
+    await page.keyboard.press('ContextMenu');
+    await page.getByRole('menuitem', { name: 'Delete…' }).click();
+    await expect(dialog(page, 'Delete fresh')).toContainText(
+      'cannot be undone'
+    );
+    await look(page, 'environment-delete-dark');
+    await page.keyboard.press('Escape');
+    await expect(environment(page, 'fresh')).toBeFocused();
+  });
 });
