@@ -47,7 +47,7 @@ CORNERS: dict[str, set[str]] = {
     # The environments' room is large; its corners have arrows of their own.
     "environments/locks": {"locks", "reading"},
     "environments/image": {"image", "locks", "own", "reading", "engine"},
-    "environments/engine": {"engine", "image", "locks", "matching", "own", "reading"},
+    "environments/engine": {"engine", "image", "locks", "matching", "own", "reading", "search"},
 }
 SOLVERS = {"rattler", "conda_lock"}
 """Crash at the end of the process, and cost tens of megabytes: only programs of their own load
