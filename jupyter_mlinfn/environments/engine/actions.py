@@ -68,7 +68,8 @@ class Action:
     def _carry_out(self) -> TaskResult:
         before = self._present()
         plan, lock = self._plan(before)
-        change = self._expected(plan, lock)
+        fetched = download_size(plan.records, self._task.layout.packages)
+        change = difference(plan.base, lock, self._platform)
         digest = lock.digest(self._platform)
         installed = whole(self._task.place, digest)
         if installed and _is_same(before, digest, plan):
@@ -86,7 +87,7 @@ class Action:
         said = plan.said or _history_text(plan, change)
         record = record_change(self._task, plan, lock, installed, said)
         kernels.renew(record, self._task.place)
-        sizes = {"size": installed.size, "files": installed.files}
+        sizes = {"download": fetched, "size": installed.size, "files": installed.files}
         change = change.model_copy(update={**sizes, "note": _way(built)})
         return _succeeded(" ".join([_sentence(plan, change, record), *notes]), change)
 
@@ -116,8 +117,10 @@ class Action:
         """What is to be done, allowed by the admin, and the lock that it comes to."""
         plan = self._kept_plan(present) or self._new_plan(present)
         plan.check(self._task)
-        expected = estimate(plan.records, self._task.layout.packages)
-        self._task.policy.check_size(*(expected or (None, None)))
+        policy = self._task.policy
+        if policy.max_size is not None or policy.max_files is not None:
+            expected = estimate(plan.records, self._task.layout.packages)
+            policy.check_size(*(expected or (None, None)))
         return plan, self._builder.settle(plan)
 
     def _kept_plan(self, present: EnvironmentRecord | None) -> Plan | None:

@@ -12,7 +12,7 @@ from jupyter_mlinfn.environments.engine.installing import install_conda, install
 from jupyter_mlinfn.environments.engine.pip_packages import Pip
 from jupyter_mlinfn.environments.engine.plans import Plan
 from jupyter_mlinfn.environments.engine.protecting import Protected, protect
-from jupyter_mlinfn.environments.engine.records import note_constraints
+from jupyter_mlinfn.environments.engine.records import note_constraints, stem
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own import manifest
@@ -64,7 +64,8 @@ class Builder:
         scratch = self._task.folder
         install_pip(pip, self._staging, final, scratch=scratch, reporter=self._reporter)
         self._reporter.say("finishing", "Looking through the files")
-        protected = protect(self._staging, self._task.layout.packages)
+        names = [stem(record.file_name) for record in plan.records]
+        protected = protect(self._staging, names, self._task.layout.packages)
         listed = self._task.folder / "manifest.json"
         found = manifest.write(self._staging, listed)
         installed = Installed(found.size, found.files, python_in(self._staging))

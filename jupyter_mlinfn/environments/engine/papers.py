@@ -11,7 +11,7 @@ from jupyter_mlinfn.environments.locks.requirements import conda_name
 from jupyter_mlinfn.environments.locks.wishes import Wish, dump_environment_yml, read_wish
 from jupyter_mlinfn.environments.reading import read_text_head
 from jupyter_mlinfn.model.errors import InputError, NotFound, Unavailable
-from jupyter_mlinfn.process.durable import write_durably
+from jupyter_mlinfn.process.durable import write_atomically, write_durably
 
 WISH = "environment.yml"
 LOCK = "conda-lock.yml"
@@ -21,12 +21,15 @@ _LARGEST = 64 * 2**20
 
 
 def write_papers(folder: Path, lock: Lock, wish: Wish, platform: str) -> None:
-    """Write all papers but the manifest into ``folder``. Raises OSError."""
+    """Write all papers but the manifest into ``folder``. Raises OSError.
+
+    Only the lock is waited for: everything else can be made from it.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     wished = dump_environment_yml(wish)
-    write_durably(folder / WISH, wished)
+    write_atomically(folder / WISH, wished)
+    write_atomically(folder / EXPLICIT, dump_explicit(lock, platform))
     write_durably(folder / LOCK, dump_lock(lock, wished))
-    write_durably(folder / EXPLICIT, dump_explicit(lock, platform))
 
 
 def read_papers(folder: Path) -> tuple[Lock, Wish]:
