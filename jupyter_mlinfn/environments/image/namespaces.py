@@ -6,6 +6,7 @@ For single-threaded programs that then become another program by exec. Every cal
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import struct
@@ -39,7 +40,7 @@ _libc.mount.argtypes = (
 
 def own_mounts() -> None:
     """From now on what is mounted is seen by this process and its children alone."""
-    _check(_libc.unshare(NEW_MOUNTS), "unshare")
+    _unshare(NEW_MOUNTS, "you may not mount here")
     _no_spreading()
 
 
@@ -49,7 +50,7 @@ def own_user_and_mounts() -> None:
     Other people's files seem to belong to nobody there; what we may do with them stays.
     """
     user, group = os.geteuid(), os.getegid()
-    _check(_libc.unshare(NEW_USER | NEW_MOUNTS), "unshare")
+    _unshare(NEW_USER | NEW_MOUNTS, "user namespaces are not allowed here")
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
@@ -108,6 +109,14 @@ def keep_rights_over_exec() -> None:
     for number in range(_ALL_WORDS):
         if permitted >> number & 1:
             _check(_libc.prctl(_PR_CAP_AMBIENT, _AMBIENT_RAISE, number, 0, 0), "prctl")
+
+
+def _unshare(flags: int, refused: str) -> None:
+    if _libc.unshare(flags) != 0:
+        number = ctypes.get_errno()
+        # ENOSPC: the limit of namespaces is used up, often because it is 0
+        known = number in (errno.EPERM, errno.ENOSPC, errno.EACCES, errno.EUSERS)
+        raise OSError(number, refused if known else f"unshare: {os.strerror(number)}")
 
 
 def _no_spreading() -> None:
