@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.environments.inventory import digest, inventory
@@ -11,7 +12,7 @@ from jupyter_mlinfn.environments.kernels import FoundKernel, SpecFinder, find_ke
 from jupyter_mlinfn.environments.own.references import locked_reference, runnable
 from jupyter_mlinfn.environments.programs import KernelProgram, find_program
 from jupyter_mlinfn.model.environments import EnvironmentRef, Package
-from jupyter_mlinfn.model.errors import PartMissing
+from jupyter_mlinfn.model.errors import NotFound, PartMissing
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.environments.own.store import OwnEnvironments
@@ -83,8 +84,26 @@ class KernelEnvironments:
                 yield one
 
     def packages(self, ref: EnvironmentRef) -> tuple[Package, ...]:
-        """The sorted inventory behind ``ref.digest``; empty where none can be had."""
+        """The sorted inventory behind ``ref.digest``; empty where none can be had.
+
+        Of a lock whose files are gone, and of an image, what the lock names.
+        """
+        installed = ref.prefix is not None and Path(ref.prefix).is_dir()
+        if ref.locked and not installed and self._own is not None:
+            return self._own.packages(f"{ref.name}@{ref.digest}")
         return present_packages(ref)
+
+    def lock(self, ref: EnvironmentRef) -> str | None:
+        """The ``conda-lock.yml`` behind a locked ``ref``; ``None`` where there is none.
+
+        Raises :class:`PartMissing` when it is not there any more.
+        """
+        if not ref.locked or self._own is None:
+            return None
+        try:
+            return self._own.lock_text(f"{ref.name}@{ref.digest}")
+        except NotFound as error:
+            raise _missing(error.text, error.hint) from error
 
 
 def _of_kernel(found: FoundKernel) -> EnvironmentRef:

@@ -26,7 +26,10 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class Contents:
-    """What goes into a bundle: files by their path below ``bundle/``."""
+    """What goes into a bundle: files by their path below ``bundle/``.
+
+    ``lock`` is the ``conda-lock.yml`` that the environment can be made again from.
+    """
 
     main: str
     content: bytes
@@ -34,6 +37,7 @@ class Contents:
     modules: Mapping[str, Path]
     root: Path
     environment: BundledEnvironment
+    lock: str | None = None
 
 
 class InputHashes:
@@ -127,6 +131,8 @@ class BundleWriter:
             recorded = without_secrets(contents.environment.ref)
             environment = contents.environment.model_copy(update={"ref": recorded})
             self._write("bundle/environment.json", environment.model_dump_json(indent=1).encode())
+            if contents.lock is not None:
+                self._write("bundle/conda-lock.yml", contents.lock.encode())
             self._write(f"bundle/{contents.main}", contents.content)
             captured = [_manifest(contents.main, contents.content, contents.mtime, "notebook")]
             for name, path in sorted(contents.modules.items()):

@@ -14,11 +14,12 @@ from pydantic import JsonValue
 from jupyter_mlinfn.jobs import parameters as typing_rules
 from jupyter_mlinfn.jobs.backends.protocol import Backend
 from jupyter_mlinfn.jobs.bundle import InputHashes, record_input
+from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.jobs.literals import assignments
 from jupyter_mlinfn.jobs.modules import LocalModules, local_modules
 from jupyter_mlinfn.jobs.parameter_cell import read_parameters
 from jupyter_mlinfn.jobs.sources import Source, check_path, read_source
-from jupyter_mlinfn.model.environments import EnvironmentRef, EnvironmentResolver
+from jupyter_mlinfn.model.environments import EnvironmentRef, EnvironmentResolver, Package
 from jupyter_mlinfn.model.errors import InputError, MlinfnError, PartMissing, Problem, Refused
 from jupyter_mlinfn.model.jobs import BundledFile, JobRequest, Parameter, Resources
 
@@ -30,7 +31,11 @@ Injection = Literal["cell", "new-cell", "environment", "none"]
 
 @dataclass
 class Prepared:
-    """What a request comes to. With ``errors`` the rest holds as far as it could be found."""
+    """What a request comes to. With ``errors`` the rest holds as far as it could be found.
+
+    ``lock`` is the text of the environment's ``conda-lock.yml``, where it has one; ``packages``
+    are those that an earlier job recorded, where only that job knows the environment.
+    """
 
     request: JobRequest
     errors: list[MlinfnError] = field(default_factory=list)
@@ -39,6 +44,8 @@ class Prepared:
     name: str = ""
     resources: Resources = field(default_factory=Resources)
     environment: EnvironmentRef | None = None
+    packages: tuple[Package, ...] = ()
+    lock: str | None = None
     backend: Backend | None = None
     parameters: tuple[Parameter, ...] = ()
     has_parameters_cell: bool = False
@@ -90,9 +97,11 @@ class Drafting:
         backends: Mapping[str, Backend],
         environments: EnvironmentResolver,
         hashes: InputHashes,
+        folders: JobFolders,
     ) -> None:
         self._backends = backends
         self._environments = environments
+        self._folders = folders
         self._hashes = hashes
 
     def prepare(self, request: JobRequest, source: Source | None = None) -> Prepared:
@@ -141,9 +150,7 @@ class Drafting:
         if not asked and not own and source and source.notebook is not None:
             prepared.notes.append(f"The notebook names no kernel; the job uses {name}.")
         try:
-            prepared.environment = self._environments.resolve(name)
-            _note_language(prepared)
-            _note_inventory(prepared)
+            self._resolve(prepared, name)
         except PartMissing as error:
             known = [ref.name for ref in self._environments.choices()]
             near = typing_rules.near_miss(name, known)
@@ -151,6 +158,23 @@ class Drafting:
             raise PartMissing(
                 error.text, code=error.code, field="environment", hint=hint
             ) from error
+        _note_language(prepared)
+        _note_inventory(prepared)
+        _note_rebuild(prepared)
+
+    def _resolve(self, prepared: Prepared, name: str) -> None:
+        """Find the environment; a state that is gone is found in the jobs that ran in it."""
+        try:
+            ref = self._environments.resolve(name)
+            prepared.lock = self._environments.lock(ref)
+        except PartMissing:
+            plain, at, digest = name.partition("@")
+            recorded = self._folders.recorded_lock(plain, digest) if at else None
+            if recorded is None:
+                raise
+            ref, prepared.lock = recorded.ref, recorded.text
+            prepared.packages = recorded.packages
+        prepared.environment = ref
 
     def _check_files(self, prepared: Prepared) -> None:
         assert prepared.source is not None
@@ -208,6 +232,15 @@ def _note_inventory(prepared: Prepared) -> None:
         prepared.notes.append(
             f"What is installed behind {prepared.environment.name} cannot be listed, so the job "
             "cannot tell whether it is still the same when it starts."
+        )
+
+
+def _note_rebuild(prepared: Prepared) -> None:
+    ref = prepared.environment
+    if ref is not None and ref.locked and ref.prefix and not Path(ref.prefix).is_dir():
+        prepared.notes.append(
+            f"The files of {ref.name} in this state are not there any more. They are installed "
+            "again from the recorded lock before the job starts."
         )
 
 

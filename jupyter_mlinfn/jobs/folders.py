@@ -3,7 +3,8 @@
 ::
 
     jobs/<id>/job.json request.json committed cancel
-              bundle/    notebook.ipynb | script.py, modules/, kernel.json, environment.json
+              bundle/    notebook.ipynb | script.py, modules/, kernel.json, environment.json,
+                         conda-lock.yml where the environment has a lock
               attempts/<n>/claim.json … end.json      (written by dispatcher, supervisor, runner)
     staging/<id>/        being written; renamed to jobs/<id> when complete
 
@@ -16,6 +17,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -36,6 +38,15 @@ class BundledEnvironment(BaseModel):
 
     ref: EnvironmentRef
     packages: tuple[Package, ...] = ()
+
+
+@dataclass(frozen=True)
+class RecordedLock:
+    """The locked environment of an earlier job, and the ``conda-lock.yml`` it was made from."""
+
+    ref: EnvironmentRef
+    packages: tuple[Package, ...]
+    text: str
 
 
 class JobFolders:
@@ -98,6 +109,24 @@ class JobFolders:
     def read_environment(self, job: str) -> BundledEnvironment:
         """The recorded environment with its packages."""
         return _read(self.bundle(job) / "environment.json", BundledEnvironment, job)
+
+    def recorded_lock(self, name: str, digest: str) -> RecordedLock | None:
+        """The environment ``name`` as a job recorded it; ``digest``: the first digits of its lock.
+
+        Looks through the folders of all jobs, the newest first.
+        """
+        wanted = "sha256:" + digest.removeprefix("sha256:")
+        locks = {lock: lock.stat().st_mtime for lock in self.jobs.glob("*/bundle/conda-lock.yml")}
+        for lock in sorted(locks, key=lambda path: locks[path], reverse=True):
+            try:
+                recorded = self.read_environment(lock.parent.parent.name)
+            except NotFound:
+                continue
+            ref = recorded.ref
+            named = name in (ref.name, ref.kernel.name)
+            if named and ref.digest and ref.digest.startswith(wanted):
+                return RecordedLock(ref, recorded.packages, lock.read_text(encoding="utf-8"))
+        return None
 
     def new_staging(self, job: str) -> Path:
         """An empty folder in which the job's folder is written."""

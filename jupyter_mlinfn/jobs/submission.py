@@ -67,7 +67,7 @@ class Submission:
         self._environments = environments
         self._user = user
         self._pattern = output_folder
-        self._drafting = Drafting(backends, environments, InputHashes(hash_limit))
+        self._drafting = Drafting(backends, environments, InputHashes(hash_limit), folders)
 
     def form(self, source: Path) -> SubmitForm:
         """All a form needs for ``source`` (absolute). Raises what :func:`read_source` raises."""
@@ -182,7 +182,7 @@ class Submission:
         assert source is not None
         assert environment is not None
         job = new_id()
-        packages = self._environments.packages(environment)
+        packages = prepared.packages or self._environments.packages(environment)
         root, modules = self._modules(prepared, before)
         contents = Contents(
             main=source.file_name,
@@ -191,6 +191,7 @@ class Submission:
             modules=modules,
             root=root,
             environment=BundledEnvironment(ref=environment, packages=packages),
+            lock=prepared.lock,
         )
         with BundleWriter(self._folders, job) as writer:
             files = writer.capture(contents)

@@ -176,7 +176,8 @@ class EnvironmentResolver(Protocol):
         ...
 
     def resolve(self, name: str) -> EnvironmentRef:
-        """The environment of kernel ``name`` with its digest.
+        """The environment of kernel ``name`` with its digest; also an own or managed environment,
+        and ``NAME@DIGEST``, one state of it.
 
         Raises :class:`~jupyter_mlinfn.model.errors.PartMissing` (code ``environment-missing``)
         when there is no such kernel or its program does not exist.
@@ -185,4 +186,8 @@ class EnvironmentResolver(Protocol):
 
     def packages(self, ref: EnvironmentRef) -> tuple[Package, ...]:
         """The sorted inventory behind ``ref.digest``; empty where none can be had."""
+        ...
+
+    def lock(self, ref: EnvironmentRef) -> str | None:
+        """The ``conda-lock.yml`` behind a locked ``ref``; ``None`` where there is none."""
         ...

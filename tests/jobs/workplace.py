@@ -51,6 +51,9 @@ class Kernels:
     def packages(self, ref: EnvironmentRef) -> tuple[Package, ...]:
         return (Package(name="numpy", version="2.0"),)
 
+    def lock(self, ref: EnvironmentRef) -> str | None:
+        return None
+
 
 class Listener:
     """A back-end that notes what it is told, and answers what it was given to answer."""

@@ -138,9 +138,21 @@ class Layout:
         """Compiled modules, by package digest and Python version."""
         return self.folder / "bytecode"
 
+    @property
+    def policy(self) -> Path:
+        """The policy of the newest task: what a job that installs files again goes by."""
+        return self.folder / "policy.json"
+
     def place(self, name: str) -> Place:
         """The folder of ``name``. Raises :class:`InputError` for a name that cannot be one."""
         return Place(self.own / check_name(name))
+
+    @classmethod
+    def around(cls, prefix: Path) -> Layout | None:
+        """The layout that ``prefix`` is an installation in; ``None`` for any other folder."""
+        parts = prefix.parts
+        ours = len(parts) > 5 and (parts[-2], parts[-4]) == ("prefixes", "own")
+        return cls(prefix.parents[3]) if ours else None
 
     def task(self, identifier: str) -> Path:
         """The folder of a task. Raises :class:`InputError` for what is no task's name."""

@@ -93,14 +93,26 @@ def all_states(layout: Layout) -> Iterator[tuple[Place, EnvironmentRecord | Mlin
 
 def read_papers(papers: Path, name: str) -> Lock:
     """The lock in a folder of papers. Raises :class:`NotFound`, :class:`Unavailable`."""
-    path = papers / LOCK_FILE
-    try:
+    with _explained(papers, name):
+        path = papers / LOCK_FILE
         return _lock_at(str(path), path.stat().st_mtime_ns)
+
+
+def papers_text(papers: Path, name: str) -> str:
+    """The text of the lock in a folder of papers. Raises what :func:`read_papers` raises."""
+    with _explained(papers, name):
+        return read_text_head(papers / LOCK_FILE, _LARGEST)
+
+
+@contextmanager
+def _explained(papers: Path, name: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise NotFound(
             f"The lock of '{name}' is not there any more.",
             code="no-papers",
-            hint=f"{path} is missing.",
+            hint=f"{papers / LOCK_FILE} is missing.",
         ) from None
     except OSError as error:
         raise Unavailable(

@@ -23,6 +23,7 @@ from jupyter_mlinfn.environments.own.managed import (
     managed_environments,
 )
 from jupyter_mlinfn.environments.own.naming import split_state
+from jupyter_mlinfn.environments.own.policy import this_platform
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord, read_record, write_record
 from jupyter_mlinfn.environments.own.rows import Rows, broken_row
 from jupyter_mlinfn.environments.own.states import (
@@ -32,6 +33,7 @@ from jupyter_mlinfn.environments.own.states import (
     held_still,
     history_of,
     packages_in,
+    papers_text,
     read_papers,
 )
 from jupyter_mlinfn.environments.own.using import Users
@@ -101,6 +103,16 @@ class OwnEnvironments:
     def lock(self, name: str) -> Lock:
         """The lock of an own state, or of a managed environment."""
         return read_papers(self.papers(name), name)
+
+    def lock_text(self, name: str) -> str:
+        """The ``conda-lock.yml`` of an own state, or of a managed environment."""
+        return papers_text(self.papers(name), name)
+
+    def packages(self, name: str) -> tuple[Package, ...]:
+        """What the lock of an own state, or of a managed environment, names; sorted."""
+        lock = self.lock(name)
+        here = this_platform()
+        return packages_in(lock, here if here in lock.platforms else lock.platforms[0])
 
     def history(self, name: str) -> EnvironmentHistory:
         """All states of an own environment, newest first."""

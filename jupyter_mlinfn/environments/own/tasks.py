@@ -45,7 +45,7 @@ from jupyter_mlinfn.model.environment_tasks import (
 )
 from jupyter_mlinfn.model.errors import Conflict, MlinfnError, NotFound, Unavailable
 from jupyter_mlinfn.process.detach import collect, own_program, start_detached
-from jupyter_mlinfn.process.durable import touch_durably, write_durably
+from jupyter_mlinfn.process.durable import touch_durably, write_atomically, write_durably
 from jupyter_mlinfn.process.locks import held
 
 ENGINE = "jupyter_mlinfn.environments.engine"
@@ -222,10 +222,12 @@ class EnvironmentTasks:
         draft = self.layout.tasks / f".{identifier}.{secrets.token_hex(4)}"
         try:
             draft.mkdir(mode=0o700, parents=True)
-            write_durably(draft / "policy.json", self._policy().model_dump_json(indent=1))
+            policy = self._policy().model_dump_json(indent=1)
+            write_durably(draft / "policy.json", policy)
             touch_durably(draft / "alive")
             write_durably(draft / "request.json", request.model_dump_json(indent=1))
             draft.rename(self.layout.tasks / identifier)
+            write_atomically(self.layout.policy, policy)
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
             raise Unavailable(

@@ -12,6 +12,7 @@ from jupyter_mlinfn.jobs.attempt import AttemptFolder
 from jupyter_mlinfn.jobs.runner.kernel import StartedKernel, start_kernel
 from jupyter_mlinfn.jobs.runner.logfile import LogFile
 from jupyter_mlinfn.jobs.runner.outcome import Ended, Outcome
+from jupyter_mlinfn.jobs.runner.rebuilding import bring_back_environment
 from jupyter_mlinfn.jobs.runner.stopping import Stopping
 
 
@@ -19,6 +20,7 @@ def run_notebook(folder: AttemptFolder, spec: Mapping[str, Any], stopping: Stopp
     """Run the bundled notebook to its end. Raises :class:`Ended` when it cannot begin."""
     log = LogFile(folder.log)
     stopping.check()
+    bring_back_environment(folder, log, stopping)
     kernel = start_kernel(folder, spec, log)
     try:
         return _run(folder, spec, kernel, log, stopping)

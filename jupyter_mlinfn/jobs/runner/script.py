@@ -13,6 +13,7 @@ from jupyter_mlinfn.jobs.attempt import AttemptFolder
 from jupyter_mlinfn.jobs.runner.kernel import kernel_environment, program, start_program, workdir
 from jupyter_mlinfn.jobs.runner.logfile import LogFile
 from jupyter_mlinfn.jobs.runner.outcome import Outcome, begin, signal_name
+from jupyter_mlinfn.jobs.runner.rebuilding import bring_back_environment
 from jupyter_mlinfn.jobs.runner.stopping import Stopping
 from jupyter_mlinfn.jobs.runner.verify import verify_environment
 from jupyter_mlinfn.magics import shim_folder
@@ -23,6 +24,7 @@ _TERMINATE_WITHIN = 3.0
 def run_script(folder: AttemptFolder, spec: Mapping[str, Any], stopping: Stopping) -> Outcome:
     """Run it to its end. Raises :class:`~.outcome.Ended` when it cannot begin."""
     log = LogFile(folder.log)
+    bring_back_environment(folder, log, stopping)
     command = json.loads((folder.bundle / "kernel.json").read_bytes())
     environ = kernel_environment(command, spec)
     del environ["JPY_PARENT_PID"]
