@@ -17,14 +17,15 @@ from jupyter_mlinfn.environments.engine.committing import (
 )
 from jupyter_mlinfn.environments.engine.creating import plan_create
 from jupyter_mlinfn.environments.engine.holding import holding
-from jupyter_mlinfn.environments.engine.papers import read_papers
+from jupyter_mlinfn.environments.engine.papers import read_papers, write_papers
 from jupyter_mlinfn.environments.engine.plans import Plan, keep_solution, previewed
 from jupyter_mlinfn.environments.engine.reporting import Reporter
-from jupyter_mlinfn.environments.engine.restoring import plan_restore
+from jupyter_mlinfn.environments.engine.restoring import plan_files, plan_restore
 from jupyter_mlinfn.environments.engine.sizes import estimate
 from jupyter_mlinfn.environments.locks.difference import describe, difference
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own import kernels
+from jupyter_mlinfn.environments.own.layout import short
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord, read_record
 from jupyter_mlinfn.model.environment_tasks import (
     Alter,
@@ -54,6 +55,9 @@ class Action:
             if self._task.request.preview:
                 return self._preview()
             with holding(self._task.place, self._cancelling.hold):
+                request = self._task.request
+                if isinstance(request, Restore) and request.only_files:
+                    return self._install_files(request)
                 return self._carry_out()
         finally:
             self._builder.clear()
@@ -90,6 +94,25 @@ class Action:
         sizes = {"download": fetched, "size": installed.size, "files": installed.files}
         change = change.model_copy(update={**sizes, "note": _way(built)})
         return _succeeded(" ".join([_sentence(plan, change, record), *notes]), change)
+
+    def _install_files(self, request: Restore) -> TaskResult:
+        """Install the files of a lock again; the record stays as it is."""
+        place = self._task.place
+        read_record(place)
+        plan = plan_files(self._task, request)
+        plan.check(self._task)
+        lock = self._builder.settle(plan)
+        digest = lock.digest(self._platform)
+        if whole(place, digest):
+            return _succeeded("Its files are there. Nothing was changed.", Change(digest=digest))
+        built = self._builder.build(plan, lock)
+        self._task.policy.check_size(built.installed.size, built.installed.files)
+        self._reporter.say("finishing", request.name)
+        self._cancelling.too_late()
+        self._builder.put_in_place(lock, built)
+        write_papers(place.papers(digest), lock, plan.wish, self._platform)
+        text = f"The files of '{request.name}' in the state {short(digest)} are there again."
+        return _succeeded(text, Change(digest=digest))
 
     @property
     def _platform(self) -> str:

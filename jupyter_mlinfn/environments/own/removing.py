@@ -171,7 +171,8 @@ def _of_environment(
         digest = digests.get(prefix.name)
         if digest == record.digest:
             continue
-        used = users.of_prefix(prefix, digest or "")
+        # a job may have brought back a state that is in no history
+        used = users.of_prefix(prefix, digest or prefix.name)
         if used:
             who = ", ".join(f"{use.kind} {use.name}" for use in used[:_SHOWN])
             waste.kept.append(GcKept(name=f"{place.name}@{prefix.name}", why=f"In use by {who}."))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_mlinfn.environments.own.kernels import kernel_name
+from jupyter_mlinfn.environments.own.layout import short
 from jupyter_mlinfn.model.environment_answers import Usage
 from jupyter_mlinfn.model.environments import EnvironmentUser, EnvironmentUsers
 from jupyter_mlinfn.model.errors import Unavailable
@@ -98,7 +99,10 @@ class Users:
             return cls(running(), (), jobs_known=False)
 
     def of_prefix(self, prefix: Path, digest: str, images: Iterable[str] = ()) -> tuple[Usage, ...]:
-        """Who uses one lock: its prefix or one of its images. A job's processes are the job."""
+        """Who uses one lock: its prefix or one of its images. A job's processes are the job.
+
+        The first digits of ``digest`` are enough.
+        """
         real = Path(os.path.realpath(prefix))
         paths = tuple(images)
         kernels = [
@@ -109,7 +113,7 @@ class Users:
         jobs = [
             Usage(kind="job", id=job.job, name=job.name)
             for job in self.jobs
-            if job.digest == digest
+            if job.digest and short(job.digest) == short(digest)
         ]
         return (*kernels, *jobs)
 
