@@ -84,6 +84,8 @@ class Cancelling:
         sent = None
         while sent is None and not wish.exists():
             sent = signal.sigtimedwait(_SIGNALS, _LOOK_EVERY)
+            if sent is not None and sent.si_signo not in _SIGNALS:
+                sent = None  # seen once on a loaded machine: an answer that nothing had filled in
         if sent is not None:
             sys.stderr.write(f"Signal {sent.si_signo} of process {sent.si_pid}.\n")
         self.wished.set()
