@@ -23,7 +23,11 @@ import yaml
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.locks.failures import explain, without_solver
 from jupyter_mlinfn.environments.locks.files import dump_lock, read_lock
-from jupyter_mlinfn.environments.locks.requirements import check_channel, conda_name
+from jupyter_mlinfn.environments.locks.requirements import (
+    channel_named,
+    check_channel,
+    conda_name,
+)
 from jupyter_mlinfn.environments.locks.wishes import Wish
 from jupyter_mlinfn.model.errors import InputError, PartMissing
 from jupyter_mlinfn.process.run import run
@@ -98,9 +102,13 @@ def lock_platforms(
 
 
 def _channels(wish: Wish, sources: Sources) -> tuple[str, ...]:
-    """Folders as ``file://`` addresses: conda-lock takes a bare path for a channel's name."""
-    checked = [check_channel(channel) for channel in wish.channels or sources.channels]
-    return tuple(Path(c).as_uri() if c.startswith("/") else c for c in checked)
+    """Those asked for, and after them those that single requirements name.
+
+    Folders become ``file://`` addresses: conda-lock takes a bare path for a channel's name.
+    """
+    named = [channel for channel in map(channel_named, wish.conda) if channel]
+    checked = [check_channel(c) for c in (*(wish.channels or sources.channels), *named)]
+    return tuple(dict.fromkeys(Path(c).as_uri() if c.startswith("/") else c for c in checked))
 
 
 def _check_platforms(platforms: Sequence[str]) -> None:

@@ -78,6 +78,16 @@ def test_the_wish_may_name_its_own_channel(sources: Sources, small_channel: Path
 
 
 @pytest.mark.slow
+def test_a_requirement_may_name_its_channel(sources: Sources, small_channel: Path) -> None:
+    elsewhere = small_channel.parent / "elsewhere"
+    named = Wish(conda=(f"{small_channel.as_uri()}::greeting", "python", "humanize =4.9|=4.10"))
+    lock = lock_platforms(named, [LINUX], sources)
+    assert (version(lock, "greeting"), version(lock, "humanize")) == ("2.0", "4.9.0")
+    error = failure(Wish(conda=(f"{elsewhere.as_uri()}::greeting",)), sources)
+    assert error.code == "channel-unreachable"
+
+
+@pytest.mark.slow
 def test_the_gpu_to_solve_for(sources: Sources) -> None:
     wish = Wish(conda=("wants-cuda",))
     without = failure(wish, sources)

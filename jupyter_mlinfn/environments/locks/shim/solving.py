@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from rattler import Gateway, GenericVirtualPackage, PackageName, RepoDataRecord, Version, solve
+from rattler import (
+    Gateway,
+    GenericVirtualPackage,
+    MatchSpec,
+    PackageName,
+    RepoDataRecord,
+    Version,
+    solve,
+)
 from rattler.package import BuildString
 
 _LONGEST = timedelta(seconds=120)
@@ -31,11 +39,12 @@ def find(
     rattler's errors.
     """
     virtual = [channel for channel in channels if _is_virtual(channel)]
+    wishes = [MatchSpec(_with_address(spec, channels), strict=False) for spec in specs]
 
     async def ask() -> list[RepoDataRecord]:
         return await solve(
             [channel for channel in channels if channel not in virtual],
-            list(specs),
+            wishes,
             gateway=Gateway(cache_dir=cache),
             platforms=[platform, "noarch"],  # type: ignore[list-item]  # any platform may be asked
             locked_packages=list(locked),
@@ -81,6 +90,15 @@ def describe(record: RepoDataRecord, platform: str) -> dict[str, Any]:
     told.setdefault("depends", [])
     told.setdefault("constrains", [])
     return told
+
+
+def _with_address(spec: str, channels: Sequence[str]) -> str:
+    """``name::package`` with the channel's address: conda-lock shortens it to its last part."""
+    name, colons, package = spec.partition("::")
+    if not colons or "://" in name:
+        return spec
+    meant = [channel for channel in channels if channel.rstrip("/").endswith(f"/{name}")]
+    return f"{meant[0]}::{package}" if meant else spec
 
 
 def _is_virtual(channel: str) -> bool:
