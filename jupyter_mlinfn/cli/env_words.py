@@ -80,12 +80,15 @@ def tell_end(task: Task) -> None:
 
 
 def tell_problems(task: Task) -> None:
-    """Each problem that says more than the sentence, with what to do about it."""
-    for problem in task.result.problems if task.result else ():
-        if task.result is not None and problem.text != task.result.text:
-            say(f"  - {inert(problem.text)}")
-        if problem.hint:
-            say(f"    {inert(problem.hint)}")
+    """What the problems say, and what to do about them, beyond the sentence."""
+    if task.result is None:
+        return
+    said = task.result.text
+    for problem in task.result.problems:
+        for text in (problem.text, problem.hint):
+            if text and text not in said:
+                say(f"    {inert(text)}")
+                said += text
 
 
 def joined(words: Sequence[str]) -> str:

@@ -141,12 +141,14 @@ def facts(details: EnvironmentDetails) -> Iterator[tuple[str, str]]:
     row = details.environment
     yield "Name", f"{row.name} ({KINDS[row.kind]})"
     yield "Language", f"{row.language} {row.python or ''}".strip()
-    if details.command is not None:
-        program = details.command.argv[0] if details.command.argv else "–"
-        yield "Kernel", f"{details.command.name} ({details.command.display_name})"
-        yield "Program", program
-    elif details.kernel or row.kernels:
-        yield "Kernel", details.kernel or ", ".join(row.kernels)
+    command = details.command
+    if kernels := row.kernels or ((details.kernel,) if details.kernel else ()):
+        title = f" ({command.display_name})" if command else ""
+        yield "Kernel", ", ".join(kernels) + title
+    elif row.kind == "own":
+        yield "Kernel", f"none: mlinfn env kernel {row.name}"
+    if command is not None:
+        yield "Program", command.argv[0] if command.argv else "–"
     yield "Prefix", row.prefix or "–"
     yield "Digest", digest_words(details)
     if row.size is not None and row.files is not None:

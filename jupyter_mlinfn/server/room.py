@@ -204,8 +204,12 @@ class Room:
         if self._broadcast is not None:
             await self._broadcast.close()
         self.runtime_file.remove()
-        if self._workbench is not None and "catalogue" in vars(self._workbench):
-            await self.run(self._workbench.catalogue.stop_measuring)
+        if self._workbench is not None:
+            built = vars(self._workbench)
+            if "catalogue" in built:
+                await self.run(self._workbench.catalogue.stop_measuring)
+            if "package_search" in built:
+                await self.run(self._workbench.package_search.close)
         for threads in (self._threads, self._slow_threads):
             if threads is not None:
                 threads.shutdown(wait=False, cancel_futures=True)

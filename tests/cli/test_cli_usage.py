@@ -14,7 +14,16 @@ LATE = {"pydantic", "rich", "sqlalchemy", "nbformat", "traitlets", "jupyter_core
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["submit", "--help"], ["job", "--help"], ["job", "rerun", "--help"]]
+    "words",
+    [
+        ["--help"],
+        ["submit", "--help"],
+        ["job", "--help"],
+        ["job", "rerun", "--help"],
+        ["env", "--help"],
+        ["env", "create", "--help"],
+        ["env", "gc", "--help"],
+    ],
 )
 def test_help_imports_click_alone(words: list[str]) -> None:
     code = f"import sys; from jupyter_mlinfn.cli.main import main; main({words}); " + (

@@ -228,6 +228,12 @@ def _jobs(
     return HttpRow(number, title, "POST", "jobs", where, body, headers or {})
 
 
+def _makes(number: int, title: str, where: str | None, **request: Any) -> HttpRow:
+    """A hostile ``POST environments/tasks``."""
+    body = json.dumps({"action": "create", "name": "x", **request}).encode()
+    return HttpRow(number, title, "POST", "environments/tasks", where, body)
+
+
 def _get(number: int, title: str, path: str, where: str | None = None) -> HttpRow:
     return HttpRow(number, title, "GET", path, where)
 
@@ -308,6 +314,31 @@ HTTP_ROWS: list[HttpRow] = [
     _get(50, "log from before its beginning", "jobs/abcdefghij/log?start=-1", "start"),
     _get(50, "history without end", "gpus/GPU-0/history?seconds=inf", "seconds"),
     _jobs(50, "unknown field", "priority", _json(priority="high")),
+    _makes(18, "environment is an option", "name", name="-p /", packages=["python"]),
+    _makes(18, "environment above", "name", name="../x", packages=["python"]),
+    _makes(18, "environment with a line break", "name", name="x\n", packages=["python"]),
+    _makes(18, "environment of 300 characters", "name", name="x" * 300, packages=["python"]),
+    _makes(18, "environment of a Unicode twin", "name", name="р", packages=["python"]),
+    _makes(19, "package is an option", "packages.0", packages=["--file=/etc/passwd"]),
+    _makes(19, "package is a file", "packages.0", packages=["/etc/passwd"]),
+    _makes(19, "pip package is a file", "pip.0", pip=["-r /etc/passwd"]),
+    _makes(19, "pip package from an address", "pip.0", pip=["x @ file:///etc/passwd"]),
+    _makes(23, "channel of a strange kind", "channels.0", packages=["x"], channels=["ftp://h/c"]),
+    _makes(23, "channel with a password", "channels.0", packages=["x"],
+           channels=["https://a:b@h/c"]),
+    _makes(55, "YAML bomb", "file_text", file_name="environment.yml",
+           file_text="a: &a [x, x]\nb: &b [*a, *a]\ndependencies: [*b, *b]\n"),
+    _makes(55, "YAML with an object", "file_text", file_name="environment.yml",
+           file_text="dependencies: !!python/object/apply:os.system [id]\n"),
+    _get(49, "dots as an environment", "environments/..%2f..%2fx", "name"),
+    _get(49, "path as an environment", "environments/%2fetc%2fpasswd/export", "name"),
+    _get(49, "dots as a task", "environments/tasks/..%2f..%2fx", "task"),
+    _get(49, "file compared", "environments/difference?left=/etc/passwd&right=x", "name"),
+    _get(49, "file exported", "environments/x/export?form=/etc/passwd", "form"),
+    HttpRow(49, "deleting what is above", "DELETE", "environments/..%2fown", "name"),
+    HttpRow(49, "sharing to a folder that is none", "POST", "environments/x/share", None,
+            b'{"folder": "../../etc"}'),
+    _get(50, "search without end", "environments/packages?search=" + "a" * 200, "search"),
     _jobs(50, "idempotency key with blanks", "Idempotency-Key", _json(), {
         "Idempotency-Key": "a b;c",
     }),
