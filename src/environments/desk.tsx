@@ -21,6 +21,7 @@ import { History } from './history';
 import type { EnvironmentsModel } from './model';
 import { environmentKey } from './model';
 import { Pack } from './pack';
+import { hintsOf, problemsOf } from './refusal';
 import { Remove } from './remove';
 import { Share } from './share';
 import type { INext } from './taskdialog';
@@ -250,7 +251,8 @@ export class EnvironmentsDesk implements IEnvironmentActions {
   /** Do it, and say in words when it did not work. */
   private _do(work: () => Promise<void>): void {
     work().catch((error: Error) => {
-      Notification.error(error.message, { autoClose: 15_000 });
+      const said = [error.message, ...hintsOf(problemsOf(error))];
+      Notification.error([...new Set(said)].join(' '), { autoClose: 15_000 });
     });
   }
 }

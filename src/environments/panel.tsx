@@ -24,20 +24,11 @@ interface IEnvironmentsProps {
 export function Environments(props: IEnvironmentsProps): React.ReactElement {
   const { model, actions } = props;
   useModel(model);
-  const some = (model.list?.environments.length ?? 0) > 0;
   return (
     <div>
       <div className="jp-Mlinfn-header">
         <div className="jp-Mlinfn-headerLine">
           <h2>Environments</h2>
-          <button
-            className="jp-Mlinfn-button jp-mod-accept"
-            aria-label="New environment…"
-            disabled={!model.list}
-            onClick={() => actions.create()}
-          >
-            New…
-          </button>
           <IconButton
             label="Look again"
             icon={refreshIcon}
@@ -49,7 +40,7 @@ export function Environments(props: IEnvironmentsProps): React.ReactElement {
             run={() => actions.collectGarbage()}
           />
         </div>
-        {some && (
+        {model.list && (
           <div className="jp-Mlinfn-headerLine">
             <input
               type="search"
@@ -59,6 +50,13 @@ export function Environments(props: IEnvironmentsProps): React.ReactElement {
               value={model.search}
               onChange={event => model.setSearch(event.target.value)}
             />
+            <button
+              className="jp-Mlinfn-button jp-mod-accept"
+              aria-label="New environment…"
+              onClick={() => actions.create()}
+            >
+              New…
+            </button>
           </div>
         )}
       </div>

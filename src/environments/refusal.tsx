@@ -12,8 +12,8 @@ export function Refusal(props: {
   calm?: boolean;
 }): React.ReactElement {
   const { text, problems } = props;
-  const others = problems.filter(one => one.text !== text);
-  const hints = [...new Set(problems.map(one => one.hint).filter(Boolean))];
+  const others = problems.filter(one => !text.includes(one.text));
+  const hints = hintsOf(problems).filter(hint => !text.includes(hint));
   return (
     <div className="jp-Mlinfn-refusal" role={props.calm ? undefined : 'alert'}>
       <p className={props.calm ? undefined : 'jp-Mlinfn-problem'}>{text}</p>
@@ -42,6 +42,12 @@ export function Refusal(props: {
       )}
     </div>
   );
+}
+
+/** What to do, each once. */
+export function hintsOf(problems: readonly Problem[]): string[] {
+  const hints = problems.map(one => one.hint ?? '').filter(Boolean);
+  return [...new Set(hints)];
 }
 
 /** All that the server says is wrong. */

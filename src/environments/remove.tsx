@@ -11,7 +11,7 @@ import { Failure, Skeleton } from '../components/states';
 import { useAnswer } from './asked';
 import type { EnvironmentsModel } from './model';
 import { problemsOf, Refusal } from './refusal';
-import { showFiles } from './words';
+import { showFiles, usersText } from './words';
 
 /** Delete an environment of one's own; says first what would be lost and who uses it. */
 export function Remove(props: {
@@ -29,7 +29,7 @@ export function Remove(props: {
   const [refused, setRefused] = React.useState<Error | null>(null);
   const [busy, setBusy] = React.useState(false);
   const used =
-    (answer?.used_by.length ?? 0) > 0 ||
+    (answer !== null && usersOf(answer).length > 0) ||
     (refused instanceof ApiProblem && refused.code === 'environment-in-use');
   const remove = async () => {
     setBusy(true);
@@ -77,9 +77,19 @@ export function Remove(props: {
   );
 }
 
+/** Who uses it: by name, or how many where the names are not known. */
+export function usersOf(details: EnvironmentDetails): string[] {
+  const named = details.used_by.map(one =>
+    one.kind === 'job' ? `job ${one.name}` : one.name
+  );
+  const counted = usersText(details.environment);
+  return named.length || !counted ? named : [counted];
+}
+
 function Losses({ details }: { details: EnvironmentDetails }) {
-  const { environment, history, images, kernel, used_by: users } = details;
+  const { environment, history, images, kernel } = details;
   const { size, files } = environment;
+  const users = usersOf(details);
   return (
     <>
       <p>
@@ -112,9 +122,7 @@ function Losses({ details }: { details: EnvironmentDetails }) {
           <p className="jp-Mlinfn-problem">It is in use now:</p>
           <ul>
             {users.map(one => (
-              <li key={`${one.kind} ${one.id}`}>
-                {one.kind} {one.name}
-              </li>
+              <li key={one}>{one}</li>
             ))}
           </ul>
           <p>Stop these first, or they may fail.</p>

@@ -14,6 +14,7 @@ import type { IEnvironmentActions } from './actions';
 import { canClone, canUse, isOwn } from './actions';
 import { Facts } from './facts';
 import { TaskProgress } from './progressview';
+import { hintsOf } from './refusal';
 import {
   cudaText,
   doingText,
@@ -192,11 +193,14 @@ export function News(props: {
     );
   }
   const { result, state } = task;
-  const hints = (result?.problems ?? []).map(one => one.hint).filter(Boolean);
+  const text = result?.text ?? 'It ended, and did not say how.';
+  const hints = hintsOf(result?.problems ?? []).filter(
+    hint => !text.includes(hint)
+  );
   return (
     <div className="jp-Mlinfn-news" data-state={state}>
       <p className={state === 'failed' ? 'jp-Mlinfn-problem' : undefined}>
-        {result?.text ?? 'It ended, and did not say how.'} {hints.join(' ')}
+        {[text, ...hints].join(' ')}
       </p>
       <button
         className="jp-Mlinfn-iconButton"

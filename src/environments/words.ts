@@ -85,8 +85,9 @@ export function stateText(one: Environment): string {
       ? `kernel ${one.kernels.join(', ')}`
       : 'no kernel here';
   }
+  const off = one.kind === 'own' ? ['kernel off'] : [];
   return [
-    one.kernels.length ? 'kernel on' : 'kernel off',
+    ...(one.kernels.length ? ['kernel on'] : off),
     one.digest ? 'locked ✓' : 'not locked',
     ...(one.packed ? ['packed ✓'] : [])
   ].join(' · ');

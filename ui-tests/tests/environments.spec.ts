@@ -228,7 +228,7 @@ test.describe('with a channel', () => {
       await noAxeViolations(page, '.jp-Mlinfn-dialog');
     });
     await open.getByRole('button', { name: 'Close' }).click();
-    await expect(environment(page, 'fresh')).toContainText('humanize 4.9');
+    await expect(environment(page, 'fresh')).toContainText('3 packages');
     for (const width of [240, 400]) {
       await leftWidth(page, width);
       await noSidewaysScroll(page, `#${ENVIRONMENTS}`);

@@ -70,6 +70,7 @@ it('says kernel, lock and image in words', () => {
   expect(stateText(own({ kernels: ['mlinfn-mine'], packed: true }))).toBe(
     'kernel on · locked ✓ · packed ✓'
   );
+  expect(stateText(own({ kind: 'managed' }))).toBe('locked ✓');
   expect(stateText(environment({ kernels: [] }))).toBe('no kernel here');
 });
 
