@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks import shared_disk
 from benchmarks.figures import Figure, median
+from benchmarks.servers import peers_python
 from jupyter_mlinfn.model.environment_tasks import (
     Alter,
     Clone,
@@ -140,7 +141,7 @@ class Story:
 
     def _conda_pack(self) -> float:
         out = self.folder / "peer.squashfs"
-        argv = [str(Path(sys.executable).parent / "conda-pack"), "-q", "-p", str(self.prefix)]
+        argv = [str(peers_python().parent / "conda-pack"), "-q", "-p", str(self.prefix)]
         argv += ["--dest-prefix", "/env", "--ignore-missing-files", "-o", str(out)]
         began = time.perf_counter()
         subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)

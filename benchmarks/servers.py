@@ -23,6 +23,7 @@ PEER_PACKAGES = (
     "jupyter_server==2.21.1",
     "jupyter-scheduler==2.12.1",
     "jupyterlab-nvdashboard==0.15.0",
+    "conda-pack==0.9.2",
     "ipykernel",
 )
 
@@ -30,10 +31,11 @@ PEER_PACKAGES = (
 def peers_python() -> Path:
     """The interpreter of the peers' environment, made at first use."""
     python = PEERS / "bin" / "python"
-    if not (PEERS / "ready").exists():
+    ready, made_of = PEERS / "ready", "\n".join(PEER_PACKAGES)
+    if not ready.exists() or ready.read_text() != made_of:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(PEERS)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", *PEER_PACKAGES], check=True)
-        (PEERS / "ready").touch()
+        ready.write_text(made_of)
     return python
 
 
