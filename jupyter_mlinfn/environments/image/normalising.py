@@ -43,7 +43,8 @@ def without_secrets(url: str) -> str:
     """An address without user, password, and conda's token in the path."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host, path=_TOKEN.sub("/", parts.path)))
+    path = _TOKEN.sub("/", parts.path) if host else parts.path
+    return urlunsplit(parts._replace(netloc=host, path=path))
 
 
 def _replace(path: Path, content: bytes) -> None:
