@@ -213,4 +213,5 @@ class Room:
         for threads in (self._threads, self._slow_threads):
             if threads is not None:
                 threads.shutdown(wait=False, cancel_futures=True)
+        self._threads = self._slow_threads = None
         self._looker.shutdown(wait=False, cancel_futures=True)

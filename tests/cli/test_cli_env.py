@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.at_terminal import at_terminal
 from tests.cli.conftest import Ended, Program
+from tests.cli.terminals import at_terminal, end_of
+
+__all__ = ["at_terminal"]  # a fixture
 
 TINY = ("python", "greeting=1.0")
 
@@ -196,26 +198,40 @@ def test_where_nobody_can_be_asked_nothing_is_done(
     assert not (environments(program) / "tasks").exists()
 
 
-def test_at_a_terminal_no_means_no(mine: Program) -> None:
-    terminal = at_terminal(mine, "env", "add", "mine", "greeting=2.0")
-    terminal.until("Change 'mine'?")
-    assert "greeting" in terminal.seen
-    terminal.type("n")
-    assert terminal.end() == 1
-    assert "Nothing was changed" in terminal.seen
+def test_at_a_terminal_no_means_no(mine: Program, at_terminal: Any) -> None:
+    child = at_terminal("env", "add", "mine", "greeting=2.0")
+    child.expect("greeting")
+    child.expect("Change 'mine'?")
+    child.sendline("n")
+    code, said = end_of(child)
+    assert (code, "Nothing was changed" in said) == (1, True)
     assert versions(mine, "mine")["greeting"] == "1.0"
 
 
-def test_at_a_terminal_yes_does_what_was_shown(mine: Program) -> None:
-    terminal = at_terminal(mine, "env", "add", "mine", "greeting=2.0")
-    terminal.until("Change 'mine'?")
-    terminal.type("y")
-    assert terminal.end() == 0, terminal.seen
+def test_at_a_terminal_yes_does_what_was_shown(mine: Program, at_terminal: Any) -> None:
+    child = at_terminal("env", "add", "mine", "greeting=2.0")
+    child.expect("Change 'mine'?")
+    child.sendline("y")
+    code, said = end_of(child)
+    assert code == 0, said
     assert versions(mine, "mine")["greeting"] == "2.0"
     asked, previewed = mine.run("env", "tasks", "--json").json["tasks"][:2]
     assert (asked["preview"], previewed["preview"]) == (False, True)
     request = environments(mine) / "tasks" / asked["id"] / "request.json"
     assert json.loads(request.read_text())["after"] == previewed["id"]
+
+
+def test_at_a_terminal_progress_is_shown_and_ctrl_c_cancels(
+    program: Program, at_terminal: Any, silent_channel: str
+) -> None:
+    configured(program, silent_channel)
+    child = at_terminal("env", "create", "mine", "python")
+    child.expect("Looking for packages")
+    child.sendintr()
+    code, said = end_of(child)
+    assert (code, "Cancelled" in said) == (130, True)
+    assert "Do it" not in said
+    assert names(program) == set()
 
 
 @pytest.fixture

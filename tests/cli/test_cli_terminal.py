@@ -5,40 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pexpect
-import pytest
 
+from tests.cli.terminals import at_terminal, end_of
 
-@pytest.fixture
-def at_terminal(program) -> Iterator[Callable[..., Any]]:
-    spawned: list[Any] = []
-
-    def start(*words: str, columns: int = 120) -> Any:
-        child = pexpect.spawn(
-            sys.executable,
-            ["-I", "-m", "jupyter_mlinfn.cli", *words],
-            env={**program.env, "TERM": "xterm-256color"},
-            cwd=str(program.home),
-            dimensions=(40, columns),
-            encoding="utf-8",
-            timeout=60,
-        )
-        spawned.append(child)
-        return child
-
-    yield start
-    for child in spawned:
-        child.close(force=True)
-
-
-def end_of(child: Any) -> tuple[int, str]:
-    child.expect(pexpect.EOF)
-    child.wait()
-    return int(child.exitstatus), str(child.before)
+__all__ = ["at_terminal"]  # a fixture
 
 
 def test_waiting_shows_progress_and_leaves_only_the_end(

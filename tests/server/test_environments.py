@@ -318,6 +318,8 @@ def tells(state: str) -> Any:
 async def test_progress_goes_out_without_the_environments(server: Server) -> None:
     page, full = await listening(server)
     assert full["data"]["tasks"]["tasks"] == []
+    while full["data"]["environments"]["measuring"]:
+        full = await page.until(lambda frame: frame["data"]["environments"] is not None)
     reply = await start(server, action="create", name="mine", packages=TINY)
     first = await page.until(lambda frame: True)
     assert first["type"] == "delta"
