@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from jupyter_mlinfn.environments.engine.assignment import Assignment, read_assignment
-from jupyter_mlinfn.environments.engine.cancelling import Cancelling
-from jupyter_mlinfn.environments.engine.failing import failed
-from jupyter_mlinfn.environments.engine.failures import of_system
+from jupyter_mlinfn.environments.engine.failing import failure
+from jupyter_mlinfn.environments.engine.leaving import Leaving
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.model.environment_tasks import Pack, TaskResult
-from jupyter_mlinfn.model.errors import MlinfnError
 from jupyter_mlinfn.process.durable import write_durably
 from jupyter_mlinfn.process.locks import acquire
 
@@ -58,38 +56,23 @@ def _result(folder: Path, reporter: Reporter, alive: int) -> TaskResult:
     try:
         assignment = read_assignment(folder)
         name = assignment.place.name
-        cancelling = Cancelling(folder, f"'{name}' is as it was before.")
-        cancelling.hold(alive)  # or who looks while we clear up takes us for dead
-        cancelling.watch()
-        return _perform(assignment, reporter, cancelling)
-    except MlinfnError as error:
-        return failed(error)
-    except OSError as error:
-        traceback.print_exc()
-        return failed(of_system(error, folder))
+        leaving = Leaving(folder, f"'{name}' is as it was before.")
+        leaving.hold(alive)  # or who looks while we clear up takes us for dead
+        leaving.watch()
+        return _perform(assignment, reporter, leaving)
     except Exception as error:
-        traceback.print_exc()
-        return failed(_unforeseen(error, folder))
+        return failure(error, folder)
 
 
-def _perform(assignment: Assignment, reporter: Reporter, cancelling: Cancelling) -> TaskResult:
+def _perform(assignment: Assignment, reporter: Reporter, leaving: Leaving) -> TaskResult:
     request = assignment.request
     if isinstance(request, Pack):
         from jupyter_mlinfn.environments.engine.packing import perform_pack
 
-        return perform_pack(assignment, request, reporter, cancelling)
+        return perform_pack(assignment, request, reporter, leaving)
     from jupyter_mlinfn.environments.engine.actions import Action
 
-    return Action(assignment, reporter, cancelling).perform()
-
-
-def _unforeseen(error: Exception, folder: Path) -> MlinfnError:
-    return MlinfnError(
-        f"Something went wrong that nobody foresaw ({type(error).__name__}: {error}). "
-        "The environment is as it was before.",
-        code="internal-error",
-        hint=f"What happened exactly is in {folder / 'log'}; please report it.",
-    )
+    return Action(assignment, reporter, leaving).perform()
 
 
 if __name__ == "__main__":

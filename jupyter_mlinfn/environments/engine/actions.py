@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from jupyter_mlinfn.environments.engine.assignment import Assignment
 from jupyter_mlinfn.environments.engine.building import Builder, Built
-from jupyter_mlinfn.environments.engine.cancelling import Cancelling
 from jupyter_mlinfn.environments.engine.changing import plan_change
 from jupyter_mlinfn.environments.engine.checking import download_size
 from jupyter_mlinfn.environments.engine.cloning import plan_clone
@@ -16,7 +17,9 @@ from jupyter_mlinfn.environments.engine.committing import (
     whole,
 )
 from jupyter_mlinfn.environments.engine.creating import plan_create
+from jupyter_mlinfn.environments.engine.failing import failure
 from jupyter_mlinfn.environments.engine.holding import holding
+from jupyter_mlinfn.environments.engine.leaving import Leaving
 from jupyter_mlinfn.environments.engine.papers import read_papers, write_papers
 from jupyter_mlinfn.environments.engine.plans import Plan, keep_solution, previewed
 from jupyter_mlinfn.environments.engine.reporting import Reporter
@@ -25,7 +28,7 @@ from jupyter_mlinfn.environments.engine.sizes import estimate
 from jupyter_mlinfn.environments.locks.difference import describe, difference
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own import kernels
-from jupyter_mlinfn.environments.own.layout import short
+from jupyter_mlinfn.environments.own.layout import Place, short
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord, read_record
 from jupyter_mlinfn.model.environment_tasks import (
     Alter,
@@ -42,25 +45,34 @@ from jupyter_mlinfn.model.quantities import show_count, show_memory
 class Action:
     """One request being carried out."""
 
-    def __init__(self, assignment: Assignment, reporter: Reporter, cancelling: Cancelling) -> None:
+    def __init__(self, assignment: Assignment, reporter: Reporter, leaving: Leaving) -> None:
         self._task = assignment
         self._reporter = reporter
-        self._cancelling = cancelling
+        self._leaving = leaving
         self._builder = Builder(assignment, reporter)
 
     def perform(self) -> TaskResult:
-        """The result. Raises :class:`MlinfnError` and OSError; nothing is changed then."""
-        self._cancelling.build_in(self._task.staging)
-        try:
-            if self._task.request.preview:
+        """The result of what was done. A task that fails ends this process."""
+        self._leaving.build_in(self._task.staging)
+        if self._task.request.preview:
+            with self._ended_by_errors():
                 return self._preview()
-            with holding(self._task.place, self._cancelling.hold):
-                request = self._task.request
-                if isinstance(request, Restore) and request.only_files:
-                    return self._install_files(request)
-                return self._carry_out()
-        finally:
-            self._builder.clear()
+        request = self._task.request
+        with holding(self._task.place, self._hold), self._ended_by_errors():
+            if isinstance(request, Restore) and request.only_files:
+                return self._install_files(request)
+            return self._carry_out()
+
+    @contextmanager
+    def _ended_by_errors(self) -> Iterator[None]:
+        """After an error the installer's threads may still write: only leaving ends them."""
+        try:
+            yield
+        except Exception as error:
+            self._leaving.leave(failure(error, self._task.folder))
+
+    def _hold(self, descriptor: int) -> None:
+        self._leaving.hold(descriptor, self._task.place)
 
     def _preview(self) -> TaskResult:
         plan, lock = self._plan(self._present())
@@ -85,12 +97,12 @@ class Action:
         self._task.policy.check_size(installed.size, installed.files)
         notes = [*plan.notes, *self._left_behind(before), *_unrun_scripts(built)]
         self._reporter.say("finishing", self._task.request.name)
-        self._cancelling.too_late()
+        self._leaving.too_late()
         if built is not None:
             self._builder.put_in_place(lock, built)
         said = plan.said or _history_text(plan, change)
         record = record_change(self._task, plan, lock, installed, said)
-        kernels.renew(record, self._task.place)
+        notes += _renew_kernel(record, self._task.place)
         sizes = {"download": fetched, "size": installed.size, "files": installed.files}
         change = change.model_copy(update={**sizes, "note": _way(built)})
         return _succeeded(" ".join([_sentence(plan, change, record), *notes]), change)
@@ -108,7 +120,7 @@ class Action:
         built = self._builder.build(plan, lock)
         self._task.policy.check_size(built.installed.size, built.installed.files)
         self._reporter.say("finishing", request.name)
-        self._cancelling.too_late()
+        self._leaving.too_late()
         self._builder.put_in_place(lock, built)
         write_papers(place.papers(digest), lock, plan.wish, self._platform)
         text = f"The files of '{request.name}' in the state {short(digest)} are there again."
@@ -183,6 +195,15 @@ class Action:
         if not found:
             return ()
         return (f"Changed by hand before, and not in the new state: {found}. It is kept.",)
+
+
+def _renew_kernel(record: EnvironmentRecord, place: Place) -> list[str]:
+    """Let the kernel follow the change, which is made whatever happens here."""
+    try:
+        kernels.renew(record, place)
+    except OSError as error:
+        return [f"Its kernel still starts the old state: {error.filename}: {error.strerror}."]
+    return []
 
 
 def _is_same(before: EnvironmentRecord | None, digest: str, plan: Plan) -> bool:

@@ -28,7 +28,7 @@ class Built:
 
 
 class Builder:
-    """Builds one plan. All that it makes before :meth:`put_in_place` lies in ``staging``."""
+    """Builds one plan. All that it makes before :meth:`put_in_place` lies in the staging folder."""
 
     def __init__(self, assignment: Assignment, reporter: Reporter) -> None:
         self._task = assignment
@@ -76,10 +76,6 @@ class Builder:
         digest = lock.digest(self._task.policy.platform)
         place, task = self._task.place, self._task.identifier
         put_in_place(place, digest, self._staging, built.listed, task)
-
-    def clear(self) -> None:
-        """Remove what was half made."""
-        shutil.rmtree(self._staging, ignore_errors=True)
 
     def _conda(self, plan: Plan, final: str) -> None:
         cache = self._task.layout.packages

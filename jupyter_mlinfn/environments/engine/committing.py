@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,7 +120,8 @@ def record_change(
             **fields,
         )
     write_record(place, record)
-    _point(place.current, place.prefix(digest))
+    with suppress(OSError):  # the change is made; this link is for people's eyes only
+        _point(place.current, place.prefix(digest))
     return record
 
 

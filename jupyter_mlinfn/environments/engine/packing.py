@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from jupyter_mlinfn.environments.engine.assignment import Assignment
-from jupyter_mlinfn.environments.engine.cancelling import Cancelling
 from jupyter_mlinfn.environments.engine.holding import holding
+from jupyter_mlinfn.environments.engine.leaving import Leaving
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.image.pack import pack
 from jupyter_mlinfn.environments.own.record import read_record, write_record
@@ -16,16 +16,16 @@ from jupyter_mlinfn.model.quantities import show_memory
 
 
 def perform_pack(
-    assignment: Assignment, request: Pack, reporter: Reporter, cancelling: Cancelling
+    assignment: Assignment, request: Pack, reporter: Reporter, leaving: Leaving
 ) -> TaskResult:
     """The result. Raises :class:`MlinfnError`, OSError; nothing is left half made then."""
-    cancelling.be_gentle()
+    leaving.be_gentle()
     place = assignment.place
     if request.preview:
         record = read_record(place)
         most = show_memory(record.size)
         return _succeeded(f"'{record.name}' would become one file of at most {most}.", None)
-    with holding(place, cancelling.hold):
+    with holding(place, leaving.hold):
         record = read_record(place)
         try:
             image = pack(
@@ -34,11 +34,11 @@ def perform_pack(
                 assignment.layout,
                 request.format,
                 reporter,
-                cancelled=cancelling.wished.is_set,
+                cancelled=leaving.wished.is_set,
             )
         except Conflict:
-            if cancelling.wished.is_set():
-                return cancelling.result()
+            if leaving.wished.is_set():
+                return leaving.cancelled()
             raise
         others = tuple(one for one in record.images if one.digest != image.digest)
         write_record(place, record.model_copy(update={"images": (*others, image)}))
