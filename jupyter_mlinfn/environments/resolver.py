@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlinfn.environments.inventory import digest, inventory
 from jupyter_mlinfn.environments.kernels import FoundKernel, SpecFinder, find_kernels
 from jupyter_mlinfn.environments.own.references import locked_reference, runnable
+from jupyter_mlinfn.environments.own.verifying import what_changed, what_to_do
 from jupyter_mlinfn.environments.programs import KernelProgram, find_program
 from jupyter_mlinfn.model.environments import EnvironmentRef, Package
 from jupyter_mlinfn.model.errors import NotFound, PartMissing
@@ -84,14 +85,20 @@ class KernelEnvironments:
                 yield one
 
     def packages(self, ref: EnvironmentRef) -> tuple[Package, ...]:
-        """The sorted inventory behind ``ref.digest``; empty where none can be had.
-
-        Of a lock whose files are gone, and of an image, what the lock names.
-        """
-        installed = ref.prefix is not None and Path(ref.prefix).is_dir()
-        if ref.locked and not installed and self._own is not None:
+        """What the lock of ``ref`` names, else the sorted inventory; empty where none is had."""
+        if ref.locked and self._own is not None:
             return self._own.packages(f"{ref.name}@{ref.digest}")
         return present_packages(ref)
+
+    def changed(self, ref: EnvironmentRef) -> str | None:
+        """What is other in the files of a locked ``ref`` than was installed, and what to do.
+
+        ``None`` when all is as recorded, or where there is nothing to compare with.
+        """
+        if not ref.locked or ref.prefix is None or not Path(ref.prefix).is_dir():
+            return None
+        told = what_changed(ref, self.packages(ref))
+        return told and f"Now {told}. {what_to_do(ref)}"
 
     def lock(self, ref: EnvironmentRef) -> str | None:
         """The ``conda-lock.yml`` behind a locked ``ref``; ``None`` where there is none.

@@ -161,6 +161,17 @@ class Drafting:
         _note_language(prepared)
         _note_inventory(prepared)
         _note_rebuild(prepared)
+        self._check_unchanged(prepared)
+
+    def _check_unchanged(self, prepared: Prepared) -> None:
+        """Refuse at once what the job would refuse when it starts."""
+        ref = prepared.environment
+        if ref is not None and (told := self._environments.changed(ref)):
+            raise Refused(
+                f"The files of the environment '{ref.name}' are not what its lock says. {told}",
+                code="environment-mismatch",
+                field="environment",
+            )
 
     def _resolve(self, prepared: Prepared, name: str) -> None:
         """Find the environment; a state that is gone is found in the jobs that ran in it."""

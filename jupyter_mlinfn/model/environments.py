@@ -185,7 +185,11 @@ class EnvironmentResolver(Protocol):
         ...
 
     def packages(self, ref: EnvironmentRef) -> tuple[Package, ...]:
-        """The sorted inventory behind ``ref.digest``; empty where none can be had."""
+        """What the lock of ``ref`` names, else the sorted inventory; empty where none is had."""
+        ...
+
+    def changed(self, ref: EnvironmentRef) -> str | None:
+        """What is other in the files of a locked ``ref`` than was installed, and what to do."""
         ...
 
     def lock(self, ref: EnvironmentRef) -> str | None:

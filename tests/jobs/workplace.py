@@ -54,6 +54,9 @@ class Kernels:
     def lock(self, ref: EnvironmentRef) -> str | None:
         return None
 
+    def changed(self, ref: EnvironmentRef) -> str | None:
+        return None
+
 
 class Listener:
     """A back-end that notes what it is told, and answers what it was given to answer."""

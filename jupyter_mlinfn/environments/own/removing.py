@@ -40,7 +40,7 @@ def delete(layout: Layout, name: str, users: Users, *, force: bool) -> DeletedEn
     place = layout.place(name)
     with held_still(place):
         record = _record_to_delete(place, force)
-        used = _used_by(place, record, users) if record else ()
+        used = users.of_record(place, record) if record else ()
         if used and not force:
             raise _in_use(name, used)
         images = _images_of(layout, record) if record else []
@@ -68,11 +68,6 @@ def _record_to_delete(place: Place, force: bool) -> EnvironmentRecord | None:
         if force:
             return None
         raise
-
-
-def _used_by(place: Place, record: EnvironmentRecord, users: Users) -> tuple[Usage, ...]:
-    states = {entry.digest: place.prefix(entry.digest) for entry in record.history}
-    return users.of_environment(record.name, states, [image.path for image in record.images])
 
 
 def _in_use(name: str, used: Sequence[Usage]) -> Conflict:

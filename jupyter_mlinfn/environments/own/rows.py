@@ -48,11 +48,7 @@ class Rows:
         current = digest == record.digest
         images = tuple(image for image in record.images if image.lock == digest)
         packages, need, problem = self._of_papers(place.papers(digest), record)
-        paths = [image.path for image in record.images]
-        used = self._users.of_environment(
-            record.name, {entry.digest: place.prefix(entry.digest) for entry in record.history},
-            paths,
-        )  # fmt: skip
+        used = self._users.of_record(place, record)
         if not prefix.is_dir():
             problem = (
                 "Its files are gone. "

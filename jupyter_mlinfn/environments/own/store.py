@@ -163,7 +163,10 @@ class OwnEnvironments:
         ]
 
     def details(self, name: str) -> EnvironmentDetails:
-        """All that is known of an own state or a managed environment."""
+        """All that is known of an own state or a managed environment.
+
+        Without a digest, whoever uses any of its states uses it.
+        """
         users = Users.as_far_as_known(self._users)
         rows = Rows(users, self._driver)
         try:
@@ -173,7 +176,10 @@ class OwnEnvironments:
         record, place = state.record, state.place
         images = tuple(image for image in record.images if image.lock == state.digest)
         kernels_of = (record.kernel,) if record.kernel else ()
-        used = users.of_prefix(state.prefix, state.digest, [image.path for image in images])
+        if "@" in name:
+            used = users.of_prefix(state.prefix, state.digest, [image.path for image in images])
+        else:
+            used = users.of_record(place, record)
         return EnvironmentDetails(
             environment=rows.own(place, record, state.digest, kernels_of),
             packages=packages_in(read_papers(state.papers, name), record.platform),

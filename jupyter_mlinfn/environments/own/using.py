@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_mlinfn.environments.own.kernels import kernel_name
-from jupyter_mlinfn.environments.own.layout import short
+from jupyter_mlinfn.environments.own.layout import Place, short
+from jupyter_mlinfn.environments.own.record import EnvironmentRecord
 from jupyter_mlinfn.model.environment_answers import Usage
 from jupyter_mlinfn.model.environments import EnvironmentUser, EnvironmentUsers
 from jupyter_mlinfn.model.errors import Unavailable
@@ -117,25 +118,19 @@ class Users:
         ]
         return (*kernels, *jobs)
 
-    def of_environment(
-        self, name: str, states: Mapping[str, Path], images: Iterable[str]
-    ) -> tuple[Usage, ...]:
-        """Who uses any lock of the environment ``name``; ``states``: prefixes by digest.
+    def of_record(self, place: Place, record: EnvironmentRecord) -> tuple[Usage, ...]:
+        """Who uses any state of an own environment.
 
-        A job may wait in a lock whose prefix is gone: it is known by the environment's name.
+        A job may wait in a state whose files are gone: it is known by the environment's name.
         """
-        paths = tuple(images)
-        found = [use for digest, path in states.items() for use in self.of_prefix(path, digest)]
-        found += [
-            one.as_usage()
-            for one in self.processes
-            if any(one.names(path) for path in paths) and not one.of_a_job
-        ]
-        known = {use.id for use in found}
+        images = [image.path for image in record.images]
+        found: list[Usage] = []
+        for entry in record.history:
+            found += self.of_prefix(place.prefix(entry.digest), entry.digest, images)
         found += [
             Usage(kind="job", id=job.job, name=job.name)
             for job in self.jobs
-            if job.environment in (name, kernel_name(name)) and job.job not in known
+            if job.environment in (record.name, kernel_name(record.name))
         ]
         return tuple({(use.kind, use.id): use for use in found}.values())
 

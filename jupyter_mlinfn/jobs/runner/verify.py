@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jupyter_mlinfn.environments.inventory import digest
-from jupyter_mlinfn.environments.own import manifest
-from jupyter_mlinfn.environments.own.layout import Place, short
+from jupyter_mlinfn.environments.inventory import compare, digest
+from jupyter_mlinfn.environments.own.verifying import in_words, plain, what_changed, what_to_do
 from jupyter_mlinfn.environments.resolver import present_packages
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
 from jupyter_mlinfn.jobs.runner.outcome import Ended, Outcome
@@ -34,7 +33,7 @@ def verify_environment(folder: AttemptFolder) -> None:
     if ref.image is not None:
         _verify_image(ref)
     elif ref.locked and ref.prefix is not None:
-        _verify_files(ref, Path(ref.prefix), before)
+        _verify_files(ref, before)
     else:
         _verify_inventory(ref, before)
 
@@ -43,27 +42,34 @@ _DAMAGED = "What was recorded of this job's environment cannot be read. Submit t
 
 
 def _verify_inventory(ref: EnvironmentRef, before: Sequence[Package]) -> None:
-    present = _present(ref)
-    if digest(present) != ref.digest:
-        told = differences(before, present)
-        again = "Run the job again to use the environment as it is now."
-        raise _mismatch(f"The environment '{ref.name}' is not what it was", told, again)
-
-
-def _verify_files(ref: EnvironmentRef, prefix: Path, before: Sequence[Package]) -> None:
-    """Every file of the prefix against the manifest that was written when it was installed."""
-    place = Place(prefix.parents[1])
     try:
-        recorded = manifest.read(place.manifest(ref.digest or ""))
-        found = manifest.verify(prefix, recorded)
-    except (OSError, ValueError) as error:
-        text = f"What '{ref.name}' should contain cannot be read ({error}), so nothing was run."
-        raise Ended(Outcome.failed("environment-mismatch", f"{text} {_repair(ref)}")) from error
-    if not found and recorded.digest == ref.contents:
+        present = present_packages(ref)
+    except PartMissing as error:
+        raise Ended(Outcome.failed("environment-missing", error.text)) from error
+    if digest(present) == ref.digest:
         return
-    told = [*differences(before, _present(ref))]
-    told += [manifest.describe(found)] if found else ["it was installed anew with other files"]
-    raise _mismatch(f"The files of the environment '{ref.name}' were changed", told, _repair(ref))
+    told = differences(before, present)
+    shown = "; ".join(told[:_SHOWN])
+    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    what = f" Now {shown}{more}." if told else ""
+    raise _mismatch(
+        f"The environment '{ref.name}' is not what it was when the job was submitted, so none of "
+        f"your code ran.{what} Run the job again to use the environment as it is now."
+    )
+
+
+def _verify_files(ref: EnvironmentRef, before: Sequence[Package]) -> None:
+    """Every file of the prefix against what was noted when it was installed."""
+    try:
+        told = what_changed(ref, before)
+    except OSError as error:
+        text = f"The files of '{ref.name}' cannot be read: {error.strerror}. None of your code ran."
+        raise Ended(Outcome.failed("environment-missing", text)) from error
+    if told:
+        raise _mismatch(
+            f"The files of the environment '{ref.name}' are not what they were when it was "
+            f"installed, so none of your code ran. Now {told}. {what_to_do(ref)}"
+        )
 
 
 def _verify_image(ref: EnvironmentRef) -> None:
@@ -79,43 +85,10 @@ def _verify_image(ref: EnvironmentRef) -> None:
         raise Ended(Outcome.failed(code, text)) from error
 
 
-def _present(ref: EnvironmentRef) -> Sequence[Package]:
-    try:
-        return present_packages(ref)
-    except PartMissing as error:
-        raise Ended(Outcome.failed("environment-missing", error.text)) from error
-
-
-def _repair(ref: EnvironmentRef) -> str:
-    return (
-        f"To have it as it was recorded: mlinfn env undo {ref.name} --to {short(ref.digest or '')}."
-        f" To keep what is there now, make an environment of it, mlinfn env clone {ref.prefix} "
-        "NEWNAME, and submit with that one."
-    )
-
-
-def _mismatch(what: str, told: Sequence[str], then: str) -> Ended:
-    shown = "; ".join(told[:_SHOWN])
-    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-    now = f" Now {shown}{more}." if told else ""
-    return Ended(
-        Outcome.failed(
-            "environment-mismatch",
-            f"{what} since the job was submitted, so none of your code ran.{now} {then}",
-        )
-    )
+def _mismatch(text: str) -> Ended:
+    return Ended(Outcome.failed("environment-mismatch", text))
 
 
 def differences(before: Iterable[Package], after: Iterable[Package]) -> Sequence[str]:
     """What changed between two inventories, one sentence part per package."""
-    old = {package.name: package.version for package in before}
-    new = {package.name: package.version for package in after}
-    told = []
-    for name in sorted(old.keys() | new.keys()):
-        if name not in new:
-            told.append(f"{name} {old[name]} is gone")
-        elif name not in old:
-            told.append(f"{name} {new[name]} was added")
-        elif old[name] != new[name]:
-            told.append(f"{name} is {new[name]} instead of {old[name]}")
-    return told
+    return [in_words(one) for one in compare(plain(before), plain(after))]
