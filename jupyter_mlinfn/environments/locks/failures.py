@@ -94,7 +94,7 @@ def without_solver(stderr: str, *, pip: bool, program: Path | None) -> MlinfnErr
 def _unsolvable(platform: str, message: str) -> InputError:
     problems = [
         Problem(
-            code="no-such-package",
+            code="unknown-package" if m["spec"] == "*" else "no-such-version",
             text=f"No package {m['name']} {m['spec']} for {platform} is in the channels.".replace(
                 " * ", " "
             ),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from jupyter_mlinfn.model.errors import InputError, Problem
 
 _MOST = 50
-"""More problems than a person reads mean that the file is of another kind."""
+"""So many are told one by one; more mean that the file is of another kind."""
+
+_ENOUGH = 1000
+"""So many end the reading."""
 
 
 class Findings:
@@ -22,7 +25,10 @@ class Findings:
         self.count = 0
 
     def add(self, line: int | None, text: str, *, hint: str | None = None) -> None:
-        """One problem: ``text`` is a sentence; ``line`` counts from 1."""
+        """One problem: ``text`` is a sentence; ``line`` counts from 1.
+
+        Raises as :meth:`check` does when a file has so many that reading on is no use.
+        """
         self.count += 1
         place = f"{self._where}, line {line}" if line else self._where
         if len(self._problems) < _MOST:
@@ -34,6 +40,8 @@ class Findings:
                     hint=hint or self._hint,
                 )
             )
+        if self.count >= _ENOUGH:
+            self.check()
 
     def add_error(self, line: int | None, error: InputError) -> None:
         """A refused value, in the words of whoever refused it."""
@@ -47,7 +55,8 @@ class Findings:
         more = self.count - 1
         text = first.text
         if more:
-            text += f" And {more} more {'problem' if more == 1 else 'problems'}."
+            least = "at least " if self.count >= _ENOUGH else ""
+            text += f" And {least}{more} more {'problem' if more == 1 else 'problems'}."
         raise InputError(
             text, code=self._code, field="file_text", hint=first.hint, problems=self._problems
         )

@@ -15,6 +15,7 @@ from jupyter_mlinfn.environments.locks.findings import Findings
 from jupyter_mlinfn.environments.locks.requirements import check_pip
 from jupyter_mlinfn.model.errors import InputError
 
+MAX_REQUIREMENTS = 5000
 _HASH = re.compile(r"\s--hash[= ](?P<kind>[a-z0-9]+):(?P<digest>[0-9A-Fa-f]+)(?=\s|$)")
 _MEANINGS = (
     (("-r", "--requirement"), "another file is asked for", "Copy its lines into this file."),
@@ -43,11 +44,14 @@ class RequirementLine:
 
 def read_requirements(text: str, findings: Findings) -> list[RequirementLine]:
     """All requirements in ``text``; what cannot be used goes to ``findings`` with its line."""
-    found = []
+    found: list[RequirementLine] = []
     for number, line in _logical_lines(text):
         if line.startswith("-"):
             _refuse_option(line, number, findings)
             continue
+        if len(found) == MAX_REQUIREMENTS:
+            findings.add(number, f"more than {MAX_REQUIREMENTS:,} packages are asked for.")
+            return found
         hashes = list(_HASH.finditer(line))
         bare = _HASH.sub("", line).strip()
         if option := re.search(r"\s(--?[A-Za-z][A-Za-z-]*)", bare):

@@ -1,6 +1,6 @@
 """YAML from strangers: plain mappings, lists and words, every one with its line.
 
-Refused with words: texts over 8 MiB, nesting over 16 levels, more than 2 million values,
+Refused with words: texts over 8 MiB, nesting over 16 levels, more than 500,000 values,
 repetition by reference (``*name``, the building block of YAML bombs), tags that stand for
 objects, the same key twice, several documents in one file.
 
@@ -20,7 +20,7 @@ from jupyter_mlinfn.model.errors import InputError
 
 MAX_BYTES = 8 * 2**20
 MAX_DEPTH = 16
-MAX_VALUES = 2_000_000
+MAX_VALUES = 500_000
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: dict[str, bool | None] = {

@@ -30,6 +30,10 @@ from jupyter_mlinfn.environments.locks.safe_yaml import MAX_BYTES, Node, read_ya
 from jupyter_mlinfn.model.errors import InputError, Refused
 
 _Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+MAX_WISH = 2**20
+"""Characters of a file that only asks; locks may have more."""
+
+_LOCK = r"^(package|['\"]package['\"])\s*:"
 _PLATFORM = re.compile(r"[a-z0-9]+-[a-z0-9_]+")
 _CORRECT = "Correct the line, or remove it."
 _KEYS = ("name", "channels", "dependencies", "platforms", "prefix", "variables")
@@ -83,19 +87,14 @@ def read_wish(text: str, file_name: str, *, platform: str | None = None) -> Wish
     is that of an ``@EXPLICIT`` list which does not say. Raises :class:`InputError`.
     """
     where = PurePath(file_name).name or "the file"
-    if len(text) > MAX_BYTES:
-        raise InputError(
-            f"{where} is larger than {MAX_BYTES // 2**20} MiB.",
-            code="bad-input",
-            field="file_text",
-            hint="Check that it is the file you meant.",
-        )
+    _check_size(text, MAX_BYTES, where)
     if re.search(r"^[ \t]*@EXPLICIT[ \t]*$", text, re.MULTILINE):
         return read_explicit(text, where=where, platform=platform)
     suffix = PurePath(where).suffix.lower()
+    if suffix in {".yml", ".yaml"} and re.search(_LOCK, text, re.MULTILINE):
+        return read_lock(text, where=where)
+    _check_size(text, MAX_WISH, where)
     if suffix in {".yml", ".yaml"}:
-        if re.search(r"^(package|['\"]package['\"])\s*:", text, re.MULTILINE):
-            return read_lock(text, where=where)
         return _Environment(where).read(text)
     if suffix in {".txt", ".in"}:
         return _requirements(text, where)
@@ -105,6 +104,16 @@ def read_wish(text: str, file_name: str, *, platform: str | None = None) -> Wish
         field="file_name",
         hint="Use environment.yml, conda-lock.yml, requirements.txt, or a list with @EXPLICIT.",
     )
+
+
+def _check_size(text: str, limit: int, where: str) -> None:
+    if len(text) > limit:
+        raise InputError(
+            f"{where[:80]} is larger than {limit // 2**20} MiB.",
+            code="bad-input",
+            field="file_text",
+            hint="Check that it is the file you meant.",
+        )
 
 
 def dump_environment_yml(wish: Wish) -> str:

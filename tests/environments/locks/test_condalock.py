@@ -135,9 +135,10 @@ def test_packages_that_exclude_each_other(sources: Sources) -> None:
 
 @pytest.mark.slow
 def test_packages_that_are_not_there(sources: Sources) -> None:
-    error = failure(Wish(conda=("no-such-thing", "python 99.*")), sources)
-    assert error.code == "no-such-package"
-    assert "linux-64" in error.text
+    error = failure(Wish(conda=("no-such-thing",)), sources)
+    assert error.code == "unknown-package"
+    assert error.text == "No package no-such-thing for linux-64 is in the channels."
+    assert failure(Wish(conda=("python 99.*",)), sources).code == "no-such-version"
     windows = failure(Wish(conda=("python",)), sources, ("win-64",))
     assert "python for win-64" in windows.text
 

@@ -103,7 +103,10 @@ def test_a_misspelt_key_is_met_with_a_guess() -> None:
         ("!!python/object:os.system x", "environment.yaml"),
         ("numpy\n", "numpy.csv"),
         ("numpy\n", ""),
-        ("a" * (8 * 2**20 + 1), "requirements.txt"),
+        ("a" * (8 * 2**20 + 1), "conda-lock.yml"),
+        ("a" * (2**20 + 1), "requirements.txt"),
+        ("dependencies:\n" + "- a\n" * 2**18, "environment.yml"),
+        ("a\n" * 5001, "requirements.txt"),
         ("@EXPLICIT\nnumpy\n", "requirements.txt"),
         ("package: 3\n", "conda-lock.yml"),
     ],
@@ -133,6 +136,12 @@ tqdm
     assert read.conda == ()
     assert read.pip == ('requests[socks]>=2.3; python_version > "3"', "numpy==2.0", "tqdm")
     assert read.pip_hashes == {"numpy": ("a" * 64, "b" * 64)}
+
+
+def test_a_file_that_is_wrong_all_over_is_not_read_to_its_end() -> None:
+    with pytest.raises(InputError) as refused:
+        read_wish("@EXPLICIT\n" + "nothing\n" * 200_000, "list.txt")
+    assert refused.value.text.endswith("And at least 999 more problems.")
 
 
 def test_options_of_pip_are_refused_with_their_line() -> None:
