@@ -30,6 +30,7 @@ module.exports = {
   modulePathIgnorePatterns: [
     '<rootDir>/jupyter_mlinfn',
     '<rootDir>/ui-tests',
+    '<rootDir>/.build',
     '<rootDir>/.venv'
   ],
   reporters: ['default'],

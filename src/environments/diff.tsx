@@ -111,7 +111,7 @@ function Shown(props: {
   );
 }
 
-/** `ml-2 has 3 packages more than ml, 1 less, 2 in another version.` */
+/** `Compared with ml, ml-2 has 3 packages more, 1 package fewer.` */
 export function differenceText({ left, right, change }: Difference): string {
   const { added, removed, changed } = change;
   if (!added.length && !removed.length && !changed.length) {
@@ -119,7 +119,7 @@ export function differenceText({ left, right, change }: Difference): string {
   }
   const parts = [
     added.length ? `${count(added.length, 'package')} more` : '',
-    removed.length ? `${count(removed.length, 'package')} less` : '',
+    removed.length ? `${count(removed.length, 'package')} fewer` : '',
     changed.length
       ? `${count(changed.length, 'package')} in another version or build`
       : ''

@@ -13,11 +13,11 @@ const FORMS: { form: ExportForm; label: string }[] = [
   },
   {
     form: 'conda-lock.yml',
-    label: 'conda-lock.yml: every package with its hash (the lock)'
+    label: 'conda-lock.yml: every package with hash'
   },
   {
     form: 'explicit',
-    label: 'explicit list: every package of this platform by address'
+    label: 'explicit list: every package by address'
   }
 ];
 
@@ -34,10 +34,18 @@ export function Export(props: {
   const [form, setForm] = React.useState<ExportForm>('conda-lock.yml');
   const [platforms, setPlatforms] = React.useState<readonly string[]>([]);
   const several = form === 'conda-lock.yml' && platforms.length > 0;
+  const details = useAnswer(
+    () => environments.client.environment(name),
+    [name]
+  );
+  const here = details.answer?.platform ?? null;
   const { answer, error, again } = useAnswer(
     () =>
       several
-        ? environments.client.lockEnvironment(name, platforms)
+        ? environments.client.lockEnvironment(name, [
+            ...(here ? [here] : []),
+            ...platforms
+          ])
         : environments.client.exportEnvironment(name, form),
     [name, form, several ? platforms : []]
   );
@@ -73,7 +81,11 @@ export function Export(props: {
           )}
         </Field>
         {form === 'conda-lock.yml' && (
-          <Platforms chosen={platforms} onChange={setPlatforms} />
+          <Platforms
+            offered={PLATFORMS.filter(platform => platform !== here)}
+            chosen={platforms}
+            onChange={setPlatforms}
+          />
         )}
         {error ? (
           <Failure
@@ -98,8 +110,9 @@ export function Export(props: {
   );
 }
 
-/** For which kinds of machines the lock is made; none: as it is installed here. */
+/** For which machines besides this one the lock is made; none: as it is installed here. */
 function Platforms(props: {
+  offered: readonly string[];
   chosen: readonly string[];
   onChange: (platforms: string[]) => void;
 }): React.ReactElement {
@@ -108,7 +121,7 @@ function Platforms(props: {
     <fieldset>
       <legend>For other machines too</legend>
       <div className="jp-Mlinfn-platforms">
-        {PLATFORMS.map(platform => (
+        {props.offered.map(platform => (
           <label key={platform} className="jp-Mlinfn-check">
             <input
               type="checkbox"
@@ -127,7 +140,7 @@ function Platforms(props: {
       </div>
       {chosen.length > 0 && (
         <p className="jp-Mlinfn-hint">
-          What was asked for is solved anew for each of them.
+          What was asked for is solved anew, for this machine and for them.
         </p>
       )}
     </fieldset>

@@ -10,7 +10,8 @@ import type { Place } from './place';
 
 export const ENVIRONMENTS = 'mlinfn-environments-panel';
 
-const CHANNEL = path.join(CHECKOUT, '.build', 'channels', 'small');
+/** The small channel's folder. */
+export const CHANNEL = path.join(CHECKOUT, '.build', 'channels', 'small');
 const run = promisify(execFile);
 
 /** Make the small offline channel, unless it is there; seconds the first time. */
@@ -23,10 +24,13 @@ export async function makeChannel(): Promise<void> {
 }
 
 /** Settings of a place that has this channel alone, and the admin's environments. */
-export function withChannel(base: string): string[] {
+export function withChannel(
+  base: string,
+  channel = `file://${CHANNEL}`
+): string[] {
   const managed = path.join(base, 'admin', 'mlinfn', 'environments', 'own');
   return [
-    `c.Mlinfn.channels = ["file://${CHANNEL}"]`,
+    `c.Mlinfn.channels = ["${channel}"]`,
     `c.Mlinfn.managed_environments = ["${managed}"]`
   ];
 }

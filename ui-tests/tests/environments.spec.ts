@@ -1,8 +1,11 @@
 /* eslint-disable jupyter/galata-prefer-notebook-cell-helper -- these pages are not galata's */
 /** Environments: from a managed one to one's own, a kernel, a notebook, a job; and back. */
 import type { Page } from '@playwright/test';
+import * as fs from 'fs';
+import * as path from 'path';
 
 import {
+  CHANNEL,
   chooseFromMenu,
   decide,
   dialog,
@@ -15,10 +18,12 @@ import {
   withChannel
 } from '../harness/environments';
 import { form, shows, submit } from '../harness/jobs';
+import { SlowChannel } from '../harness/slowchannel';
 import {
   command,
   expect,
   kernelReady,
+  labReady,
   leftWidth,
   look,
   noAxeViolations,
@@ -154,6 +159,15 @@ test.describe('with a channel', () => {
     const done = await place.job(job.id, 'succeeded');
     expect(place.read(done.output ?? '')).toContain('1,234,567');
 
+    await pressInRow(page, 'mine', /^Use for job/);
+    const job2 = await form(page);
+    await expect(job2.getByLabel('Environment')).toHaveValue('mlinfn-mine');
+    await expect(job2.locator('.jp-Mlinfn-outlook')).toHaveAttribute(
+      'data-ok',
+      'true'
+    );
+    await page.keyboard.press('Escape');
+
     await chooseFromMenu(page, 'mine', 'History…');
     open = dialog(page, 'History of mine');
     await expect(open.getByRole('listitem')).toHaveCount(2);
@@ -247,5 +261,76 @@ test.describe('with a channel', () => {
     await look(page, 'environment-delete-dark');
     await page.keyboard.press('Escape');
     await expect(environment(page, 'fresh')).toBeFocused();
+  });
+
+  test('closing the dialog ends nothing; Cancel leaves nothing', async ({
+    page,
+    ownPlace
+  }) => {
+    const channel = await SlowChannel.open(CHANNEL, 2_000_000);
+    try {
+      const place = await ownPlace({
+        settings: base => withChannel(base, channel.url)
+      });
+      const panel = page.locator(`#${ENVIRONMENTS}`);
+      const born = panel.locator('[data-name="slow"]');
+      const begin = async () => {
+        await showPanel(page, ENVIRONMENTS);
+        await leftWidth(page, 300);
+        await panel
+          .getByRole('button', { name: 'New environment…' })
+          .first()
+          .click();
+        const open = dialog(page, 'New environment');
+        await open.getByLabel('Name').fill('slow');
+        await open
+          .getByRole('button', { name: 'Preview', exact: true })
+          .click();
+        await open.getByRole('button', { name: 'Create', exact: true }).click();
+        await expect(open.getByRole('progressbar')).toBeVisible();
+        return open;
+      };
+      await openLab(page, place);
+      const open = await begin();
+      await expect(open).toContainText(/Downloading/);
+      await look(page, 'environment-working');
+      await noAxeViolations(page, '.jp-Mlinfn-dialog');
+      await page.keyboard.press('Escape');
+      await expect(born).toContainText(/Downloading/);
+      await expect(born.getByRole('progressbar')).toBeVisible();
+      await noSidewaysScroll(page, `#${ENVIRONMENTS}`);
+      await noAxeViolations(page, `#${ENVIRONMENTS}`);
+      await look(page, 'environments-working');
+
+      await page.reload();
+      await labReady(page);
+      await showPanel(page, ENVIRONMENTS);
+      await expect(born.getByRole('progressbar')).toBeVisible();
+      await born.getByRole('button', { name: /^Cancel/ }).click();
+      await expect(born.getByRole('progressbar')).toHaveCount(0);
+      await expect(born).toContainText(/cancel/i);
+      await look(page, 'environments-cancelled');
+      await expect(environment(page, 'slow')).toHaveCount(0);
+      const own = path.join(place.base, 'data/mlinfn/environments/own/slow');
+      const left = fs.existsSync(own) ? fs.readdirSync(own) : [];
+      expect(left.filter(name => name.startsWith('staging'))).toEqual([]);
+
+      await begin();
+      await page.keyboard.press('Escape');
+      channel.hurry();
+      await expect(environment(page, 'slow')).toContainText('is ready', {
+        timeout: 60_000
+      });
+      await expect(
+        page.getByRole('status', { name: 'Changes of environments' })
+      ).toContainText('is ready');
+      await look(page, 'environments-ready');
+      await environment(page, 'slow')
+        .getByRole('button', { name: /^I have read/ })
+        .click();
+      await expect(environment(page, 'slow')).not.toContainText('is ready');
+    } finally {
+      await channel.close();
+    }
   });
 });
