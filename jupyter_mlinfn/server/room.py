@@ -45,6 +45,10 @@ FIRST_IMPORTS = (
     "jobs.follow",
     "jobs.reconciler",
     "jobs.backends.local",
+    "server.environments",
+    "environments.catalogue",
+    "environments.own.store",
+    "environments.own.tasks",
 )
 
 
