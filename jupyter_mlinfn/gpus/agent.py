@@ -70,7 +70,8 @@ class Agent:
         self._opened = time.monotonic()
         self._count = 0
         self._looked = float("-inf")
-        self._told: dict[str, dict[str, Any]] = {}
+        self._lines = 0
+        self._told: dict[str, DeviceRow] = {}
         self._told_people: dict[int, ProcessFacts] | None = None
 
     def sample(self) -> dict[str, Any] | None:
@@ -140,23 +141,31 @@ class Agent:
         before, self._told = self._told, rows
         people = self._facts if self._facts != self._told_people else None
         self._told_people = self._facts
+        self._lines += 1
         return {
             **_frame(self._source.facts),
+            "number": self._lines - 1,
             "layout": list(rows) if list(rows) != list(before) else None,
-            "devices": [row for uuid, row in rows.items() if row != before.get(uuid)],
+            "devices": [
+                _news(before.get(uuid), row)
+                for uuid, row in rows.items()
+                if row != before.get(uuid)
+            ],
             "people": people,
             "namespace": self._namespace,
             "hung": max(self._cards.hung().values(), default=0.0),
         }
 
-    def _rows(self, index: int) -> list[dict[str, Any]]:
+    def _rows(self, index: int) -> list[DeviceRow]:
         """A card's latest rows, marked as silent when they are old."""
         taken, rows = self._latest.get(str(index), (self._opened, [_unread(index)]))
         age = time.monotonic() - taken
         if age <= SILENT_AFTER and str(index) in self._latest:
-            return [_without_nothing(row) for row in rows]
-        told = {"state": "silent", "problem": SILENT_DEVICE, "age": round(age, 1)}
-        return [_without_nothing({**row, **told}) for row in rows]
+            return rows
+        return [
+            {**row, "state": "silent", "problem": SILENT_DEVICE, "age": round(age, 1)}
+            for row in rows
+        ]
 
 
 def _frame(facts: FactsRow) -> dict[str, Any]:
@@ -169,9 +178,15 @@ def _frame(facts: FactsRow) -> dict[str, Any]:
     }
 
 
-def _without_nothing(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without what is not available: it is the default on the other side."""
-    return {name: value for name, value in row.items() if value is not None}
+def _news(before: DeviceRow | None, row: DeviceRow) -> dict[str, object]:
+    """What is told of a device: what changed, of a new one what is there (nothing is default)."""
+    if before is None:
+        return {name: value for name, value in row.items() if value is not None}
+    old: Mapping[str, object] = before
+    news = {
+        name: value for name, value in row.items() if value is not old[name] and value != old[name]
+    }
+    return {"uuid": row["uuid"], **news}
 
 
 def _unread(index: int) -> DeviceRow:

@@ -7,11 +7,12 @@ the same slot means another instance: no value may move to another device.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pynvml as nv
 
+from jupyter_mlinfn.gpus.gpm import Activity
 from jupyter_mlinfn.gpus.query import GONE, NEVER, Refusal, Support, ask, value
 from jupyter_mlinfn.gpus.source import (
     NOBODY,
@@ -24,8 +25,6 @@ from jupyter_mlinfn.gpus.source import (
 
 # Instances, power limit and what is supported are looked up again after this many seconds.
 LOOK_AGAIN: Final = 10.0
-# GPM wants at least 100 ms between two samples.
-_GPM_SPAN: Final = 0.12
 _FIELD_ENERGY: Final = 83
 _FIELD_POWER: Final = 186
 _LOST: Final = (
@@ -35,14 +34,13 @@ _LOST: Final = (
 
 @dataclass
 class Instance:
-    """One MIG instance as it was found; ``samples``: GPM's newest and the one before."""
+    """One MIG instance as it was found."""
 
     handle: Any
     slot: int
     uuid: str
     name: str
     mig: MigRow
-    samples: list[Any] = field(default_factory=list)
 
 
 class Card:
@@ -56,12 +54,11 @@ class Card:
         self.cut = False
         self.power_limit: float | None = None
         self.instances: list[Instance] = []
-        self._gpm = False
+        self._activity = Activity()
         self._support = Support()
         self._of_instances = Support()
         self._old_memory = False
         self._looked = float("-inf")
-        self._metrics: Any = None
 
     def read(self) -> list[DeviceRow]:
         """The card's row and one for each instance. Raises :class:`LayoutChanged`."""
@@ -117,12 +114,8 @@ class Card:
         self.cut = bool(mode and mode[0] == nv.NVML_DEVICE_MIG_ENABLE)
         known = {one.uuid: one for one in self.instances}
         self.instances = self._find_instances(known) if self.cut else []
-        for uuid in known.keys() - {one.uuid for one in self.instances}:
-            for sample in known[uuid].samples:
-                ask(nv.nvmlGpmSampleFree, sample)
-        support = value(ask(nv.nvmlGpmQueryDeviceSupport, self.handle)) if self.cut else None
-        self._gpm = bool(support and support.isSupportedDevice)
-        self._begin_activity()
+        places = {one.uuid: one.mig["gpu_instance"] for one in self.instances}
+        self._activity.look(self.handle, places)
 
     def _find_instances(self, known: dict[str, Instance]) -> list[Instance]:
         found = []
@@ -228,52 +221,12 @@ class Card:
                 )
             else:
                 row["processes"] = mine
-            row["percent"] = self._activity(one) if self._gpm else None
-            row["measurement"] = None if row["percent"] is None else "gpm"
+            if self._activity.told:
+                instance = one.mig["gpu_instance"]
+                row["percent"] = self._activity.percent(self.handle, instance, one.uuid)
+                row["measurement"] = None if row["percent"] is None else "gpm"
             rows.append(row)
         return rows
-
-    def _begin_activity(self) -> None:
-        """A first GPM sample of each new instance: activity is told between two of them."""
-        new = [one for one in self.instances if not one.samples] if self._gpm else []
-        for one in new:
-            samples = [value(ask(nv.nvmlGpmSampleAlloc)) for _ in range(2)]
-            if None not in samples:
-                one.samples = samples
-                self._take_sample(one)
-        if new:
-            time.sleep(_GPM_SPAN)
-
-    def _take_sample(self, one: Instance) -> bool:
-        instance = one.mig["gpu_instance"]
-        taken = ask(nv.nvmlGpmMigSampleGet, self.handle, instance, one.samples[1])
-        if isinstance(taken, Refusal):
-            if taken.code == nv.NVML_ERROR_NO_PERMISSION:
-                self._gpm = False  # until the next look
-            return False
-        one.samples.reverse()
-        return True
-
-    def _activity(self, one: Instance) -> float | None:
-        """Percent of time the instance's graphics engine was active since the last sample."""
-        if not one.samples or not self._take_sample(one):
-            return None
-        newer, older = one.samples
-        return self._metric(older, newer)
-
-    def _metric(self, first: Any, second: Any) -> float | None:
-        if self._metrics is None:
-            self._metrics = nv.c_nvmlGpmMetricsGet_t()
-        wanted = self._metrics
-        wanted.version = nv.NVML_GPM_METRICS_GET_VERSION
-        wanted.numMetrics = 1
-        wanted.sample1, wanted.sample2 = first, second
-        wanted.metrics[0].metricId = nv.NVML_GPM_METRIC_GRAPHICS_UTIL
-        answer = ask(nv.nvmlGpmMetricsGet, wanted)
-        if isinstance(answer, Refusal) or wanted.metrics[0].nvmlReturn != nv.NVML_SUCCESS:
-            return None
-        percent = float(wanted.metrics[0].value)
-        return percent if 0 <= percent <= 100 else None
 
 
 def _listed(support: Support, name: str, handle: Any) -> list[ProcessRow] | None:

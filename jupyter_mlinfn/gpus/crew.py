@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar
 
@@ -14,30 +15,22 @@ _QUICK: Final = 0.01
 
 
 class Crew(Generic[T]):
-    """One daemon thread for each task; a task that hangs holds up nobody but itself.
+    """Does tasks on daemon threads; a task that hangs holds up nobody but itself.
 
-    The calls release the interpreter lock (ctypes), so hung threads cost nothing. A task's
-    exception is delivered like a result.
+    One thread does task after task while they are quick: threads that take turns for the
+    interpreter cost half as much CPU again. When nothing comes for a moment another thread goes
+    on with the rest, so there are never more threads than tasks. Calls release the interpreter
+    lock (ctypes), so hung threads cost nothing. A task's exception is delivered like a result.
     """
 
     def __init__(self, tasks: Mapping[str, Callable[[], T]]) -> None:
-        self._done: queue.SimpleQueue[tuple[str, T | Exception]] = queue.SimpleQueue()
-        self._orders: dict[str, queue.SimpleQueue[None]] = {}
+        self._tasks = dict(tasks)
+        self._todo: deque[str] = deque()
+        self._done: deque[tuple[str, T | Exception]] = deque()
         self._busy: dict[str, float] = {}
-        for name, task in tasks.items():
-            self._orders[name] = queue.SimpleQueue()
-            threading.Thread(
-                target=self._work, args=(name, task), name=f"gpu-{name}", daemon=True
-            ).start()
-
-    def _work(self, name: str, task: Callable[[], T]) -> None:
-        while True:
-            self._orders[name].get()
-            try:
-                result: T | Exception = task()
-            except Exception as error:
-                result = error
-            self._done.put((name, result))
+        self._resting = 0
+        self._rests: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def round(self, deadline: float) -> dict[str, T | Exception]:
         """Ask everybody who is free; what arrives within ``deadline`` seconds, latecomers too.
@@ -45,32 +38,63 @@ class Crew(Generic[T]):
         Who is still busy from an earlier round is not waited for.
         """
         results: dict[str, T | Exception] = {}
-        while not self._done.empty():
-            self._take(results, 0)
-        until = time.monotonic() + deadline
-        awaited = self._orders.keys() - self._busy.keys()
-        for name in self._orders:
-            if name in awaited:
-                self._busy[name] = time.monotonic()
-                self._orders[name].put(None)
-                # One after the other while they are quick: threads that take turns for the
-                # interpreter at every call cost three times the CPU.
-                self._take(results, min(_QUICK, max(0.0, until - time.monotonic())))
-        while awaited & self._busy.keys() and (left := until - time.monotonic()) > 0:
-            if not self._take(results, left):
-                break
+        self._take(results)
+        while not self._rests.empty():
+            self._wait(0)
+        now = time.monotonic()
+        awaited = {name: now for name in self._tasks if name not in self._busy}
+        if awaited:
+            self._busy |= awaited
+            self._todo.extend(awaited)
+            self._send()
+        until = now + deadline
+        while awaited.keys() & self._busy.keys() and (left := until - time.monotonic()) > 0:
+            self._wait(min(_QUICK, left) if self._todo else left)
+            if self._todo and not self._done:
+                self._send()
+            self._take(results)
         return results
-
-    def _take(self, results: dict[str, T | Exception], seconds: float) -> bool:
-        try:
-            name, result = self._done.get(timeout=seconds)
-        except queue.Empty:
-            return False
-        del self._busy[name]
-        results[name] = result
-        return True
 
     def hung(self) -> dict[str, float]:
         """Who has not come back, and for how many seconds."""
         now = time.monotonic()
         return {name: now - since for name, since in self._busy.items()}
+
+    def _send(self) -> None:
+        """One more thread to what is to be done."""
+        if self._resting:
+            self._resting -= 1
+            self._calls.put(None)
+        else:
+            threading.Thread(target=self._work, name="gpu-crew", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            while name := self._next():
+                try:
+                    result: T | Exception = self._tasks[name]()
+                except Exception as error:
+                    result = error
+                self._done.append((name, result))
+            self._rests.put(None)
+            self._calls.get()
+
+    def _next(self) -> str | None:
+        try:
+            return self._todo.popleft()
+        except IndexError:
+            return None
+
+    def _wait(self, seconds: float) -> None:
+        """Until a thread comes to rest, at most ``seconds``."""
+        try:
+            self._rests.get(timeout=seconds)
+        except queue.Empty:
+            return
+        self._resting += 1
+
+    def _take(self, results: dict[str, T | Exception]) -> None:
+        while self._done:
+            name, result = self._done.popleft()
+            del self._busy[name]
+            results[name] = result

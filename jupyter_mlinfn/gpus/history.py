@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import time
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from jupyter_mlinfn.model.accelerators import Accelerator, GpuHistory, GpuSnapshot
@@ -21,60 +23,70 @@ _LEVELS: Final = ((0.0, 1200), (10.0, 400), (60.0, 1440))
 _FINE_SECONDS: Final = 600.0
 _COLUMNS: Final = 4
 
-
-def _columns() -> list[array[float]]:
-    return [array("f") for _ in range(_COLUMNS)]
+_Values = tuple[float, float, float, float]
 
 
 @dataclass
 class _Ring:
-    """Points of one distance. Means are taken of what is available; NaN: nothing was."""
+    """Points of one distance; ``values`` holds those of all columns, point after point.
+
+    ``began``: the first point of the finer ring that is in no mean of this one yet.
+    """
 
     every: float
     room: int
     times: array[float] = field(default_factory=lambda: array("d"))
-    columns: list[array[float]] = field(default_factory=_columns)
+    values: array[float] = field(default_factory=lambda: array("f"))
     began: float | None = None
-    sums: list[float] = field(default_factory=lambda: [0.0] * _COLUMNS)
-    counts: list[int] = field(default_factory=lambda: [0] * _COLUMNS)
 
-    def add(
-        self, moment: float, values: tuple[float, ...]
-    ) -> tuple[float, tuple[float, ...]] | None:
-        """Take a point; a mean that was completed by it, for the next coarser ring."""
-        if self.every == 0:
-            self._push(moment, values)
-            return moment, values
-        done = None
-        if self.began is not None and moment - self.began >= self.every:
-            done = self._close()
-        if self.began is None:
-            self.began = moment
-        for at, value in enumerate(values):
-            if value == value:  # not NaN
-                self.sums[at] += value
-                self.counts[at] += 1
-        return done
-
-    def _close(self) -> tuple[float, tuple[float, ...]]:
-        assert self.began is not None
-        pairs = zip(self.sums, self.counts, strict=True)
-        means = tuple(total / n if n else math.nan for total, n in pairs)
-        middle = self.began + self.every / 2
-        self._push(middle, means)
-        self.began = None
-        self.sums = [0.0] * _COLUMNS
-        self.counts = [0] * _COLUMNS
-        return middle, means
-
-    def _push(self, moment: float, values: tuple[float, ...]) -> None:
+    def push(self, moment: float, values: _Values) -> None:
+        """Keep a point; the oldest go when there are twice as many as there is room for."""
         self.times.append(moment)
-        for column, value in zip(self.columns, values, strict=True):
-            column.append(value)
+        self.values.extend(values)
         if len(self.times) >= 2 * self.room:
             del self.times[: self.room]
-            for column in self.columns:
-                del column[: self.room]
+            del self.values[: self.room * _COLUMNS]
+
+    def mean(self, began: float, end: float) -> _Values:
+        """Means of what was available from ``began`` to before ``end``; NaN: nothing was."""
+        first, last = bisect_left(self.times, began), bisect_left(self.times, end)
+        known = [
+            [
+                one
+                for one in self.values[first * _COLUMNS + at : last * _COLUMNS : _COLUMNS]
+                if one == one
+            ]
+            for at in range(_COLUMNS)
+        ]
+        a, b, c, d = (sum(column) / len(column) if column else math.nan for column in known)
+        return a, b, c, d
+
+    def column(self, at: int, rows: list[int]) -> tuple[float | None, ...]:
+        """One value of those points."""
+        return tuple(_known(self.values[row * _COLUMNS + at]) for row in rows)
+
+
+class _Past:
+    """One device's rings, from fine to coarse, and when it was seen last."""
+
+    def __init__(self) -> None:
+        self.seen = -1.0
+        self.rings = [_Ring(every, room) for every, room in _LEVELS]
+        self._steps = list(pairwise(self.rings))
+
+    def add(self, moment: float, values: _Values) -> None:
+        """Keep a point, and the means it completes."""
+        self.seen = moment
+        self.rings[0].push(moment, values)
+        for finer, ring in self._steps:
+            if ring.began is not None and moment - ring.began < ring.every:
+                return
+            began, ring.began = ring.began, moment
+            if began is None:
+                return
+            means = finer.mean(began, moment)
+            moment = began + ring.every / 2
+            ring.push(moment, means)
 
 
 class Histories:
@@ -82,47 +94,44 @@ class Histories:
 
     def __init__(self, interval: float = 1.0) -> None:
         self._interval = interval
-        self._rings: dict[str, list[_Ring]] = {}
-        self._seen: dict[str, float] = {}
+        self._pasts: dict[str, _Past] = {}
 
     def add(self, snapshot: GpuSnapshot, boot: float) -> None:
         """Keep a sample taken ``boot`` seconds after boot. Silent and lost devices leave a gap."""
         for one in snapshot.accelerators:
-            if one.state != "ok" or boot <= self._seen.get(one.uuid, -1.0):
+            if one.state != "ok":
                 continue
-            self._seen[one.uuid] = boot
-            if one.uuid not in self._rings:
-                self._rings[one.uuid] = [_Ring(every, room) for every, room in _LEVELS]
-            point: tuple[float, tuple[float, ...]] | None = (boot, _values(one))
-            for ring in self._rings[one.uuid]:
-                if point is not None:
-                    point = ring.add(*point)
+            past = self._pasts.get(one.uuid)
+            if past is None:
+                past = self._pasts[one.uuid] = _Past()
+            if boot > past.seen:
+                past.add(boot, _values(one))
         self._forget(boot)
 
     def _forget(self, boot: float) -> None:
         """Devices that were not seen for a day: MIG layouts change, and UUIDs with them."""
-        for uuid in [uuid for uuid, at in self._seen.items() if boot - at > 86400]:
-            del self._seen[uuid], self._rings[uuid]
+        for uuid in [uuid for uuid, past in self._pasts.items() if boot - past.seen > 86400]:
+            del self._pasts[uuid]
 
     def of(self, uuid: str, seconds: float, boot: float | None = None) -> GpuHistory:
         """The last ``seconds`` before ``boot`` (now); empty for a device never seen."""
         now = time.clock_gettime(time.CLOCK_BOOTTIME) if boot is None else boot
         at = 0 if seconds <= _FINE_SECONDS else 1 if seconds <= 3600 else 2
         interval = _LEVELS[at][0] or self._interval
-        if uuid not in self._rings:
+        if uuid not in self._pasts:
             return _history(uuid, interval, (), [()] * _COLUMNS)
-        ring = self._rings[uuid][at]
+        ring = self._pasts[uuid].rings[at]
         rows = [n for n, moment in enumerate(ring.times) if now - seconds <= moment <= now]
         offset = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         return _history(
             uuid,
             interval,
             tuple(round(ring.times[n] + offset, 3) for n in rows),
-            [tuple(_known(column[n]) for n in rows) for column in ring.columns],
+            [ring.column(column, rows) for column in range(_COLUMNS)],
         )
 
 
-def _values(one: Accelerator) -> tuple[float, ...]:
+def _values(one: Accelerator) -> _Values:
     percent, power, temperature = one.signal.percent, one.power, one.temperature
     return (
         math.nan if percent is None else percent,

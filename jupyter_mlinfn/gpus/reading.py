@@ -61,6 +61,13 @@ class DeviceReading(_Frozen):
     age: float = 0.0
 
 
+class DeviceNews(DeviceReading):
+    """What is new of a device: only what was said counts; of a device not seen before, all."""
+
+    index: int = 0
+    name: str = ""
+
+
 class Missing(_Frozen):
     """Why there is nothing to read; ``silent``: the driver may still answer."""
 
@@ -71,9 +78,8 @@ class Missing(_Frozen):
 class Reading(_Frozen):
     """One sample. ``time`` is epoch seconds, ``boot`` seconds since boot.
 
-    As the agent says it, ``layout`` (UUIDs in order) and ``people`` are ``None`` when they are
-    as before, and ``devices`` are those that changed.
-    ``hung``: seconds for which the longest outstanding driver call has not come back.
+    ``layout``: UUIDs in order. ``hung``: seconds for which the longest outstanding driver call
+    has not come back.
     """
 
     time: float
@@ -88,6 +94,16 @@ class Reading(_Frozen):
     simulated: bool = False
 
 
+class Line(Reading):
+    """A sample as the agent says it: ``layout`` and ``people`` are ``None`` when they are as
+    before, and ``devices`` are those that changed. Number 0 says all, each other what is new since
+    the one before it.
+    """
+
+    number: int = 0
+    devices: tuple[DeviceNews, ...] = ()
+
+
 class AgentFeed(LineFeed):
     """A started agent whose samples are complete again."""
 
@@ -96,26 +112,34 @@ class AgentFeed(LineFeed):
         self._devices: dict[str, DeviceReading] = {}
         self._layout: tuple[str, ...] = ()
         self._people: dict[int, Person] | None = None
+        self._number = 0
 
     def readings(self) -> list[Reading | None]:
         """The samples that arrived; ``None`` for a line that is none (a library spoke)."""
         return [self.complete(line) for line in self.lines()]
 
     def complete(self, line: bytes) -> Reading | None:
-        """The sample that ``line`` and all lines before it make."""
+        """The sample that ``line`` and all lines before it make.
+
+        When one of them was lost ``ended`` is set: what is new since then cannot be told.
+        """
         try:
-            said = Reading.model_validate_json(line)
+            said = Line.model_validate_json(line)
         except ValidationError:
             return None
         if said.missing is not None:
             return said
-        if said.layout is not None:
-            self._layout = said.layout
-        known = {**self._devices, **{one.uuid: one for one in said.devices}}
+        if said.number not in (0, self._number + 1):
+            self.ended = True
+            return None
+        self._number = said.number
+        self._layout = self._layout if said.layout is None else said.layout
+        self._people = self._people if said.people is None else said.people
+        known = self._devices if said.number else {}
+        known = {**known, **{one.uuid: _renewed(known.get(one.uuid), one) for one in said.devices}}
         if any(uuid not in known for uuid in self._layout):
             return None
         self._devices = {uuid: known[uuid] for uuid in self._layout}
-        self._people = self._people if said.people is None else said.people
         return said.model_copy(
             update={
                 "layout": self._layout,
@@ -123,3 +147,9 @@ class AgentFeed(LineFeed):
                 "people": self._people,
             }
         )
+
+
+def _renewed(before: DeviceReading | None, news: DeviceNews) -> DeviceReading:
+    if before is None:
+        return news
+    return before.model_copy(update={name: getattr(news, name) for name in news.model_fields_set})

@@ -57,11 +57,13 @@ def judge_all(devices: Iterable[DeviceReading]) -> dict[str, Judgement]:
     """The judgement of every device by UUID."""
     devices = list(devices)
     judged = {one.uuid: judge(one) for one in devices}
+    instances: dict[str, list[Judgement]] = {one.uuid: [] for one in devices if one.cut}
+    for one in devices:
+        if one.parent in instances:
+            instances[one.parent].append(judged[one.uuid])
     for one in devices:
         if one.cut and one.state == "ok":
-            judged[one.uuid] = judge_parent(
-                judged[child.uuid] for child in devices if child.parent == one.uuid
-            )
+            judged[one.uuid] = judge_parent(instances[one.uuid])
     return judged
 
 

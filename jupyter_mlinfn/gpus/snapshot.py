@@ -12,7 +12,7 @@ from jupyter_mlinfn.gpus.holders import Knowledge, holders_of
 from jupyter_mlinfn.gpus.reading import AgentFeed, DeviceReading, Reading
 from jupyter_mlinfn.gpus.signals import Judgement, Stretches, judge_all
 from jupyter_mlinfn.gpus.source import NO_DRIVER, SILENT_DRIVER
-from jupyter_mlinfn.model.accelerators import Accelerator, GpuSnapshot, Memory, Signal
+from jupyter_mlinfn.model.accelerators import Accelerator, GpuSnapshot, Holder, Memory, Signal
 from jupyter_mlinfn.process.detach import own_program
 
 LIBRARY: Final = "libnvidia-ml.so.1"
@@ -126,7 +126,13 @@ class Pictures:
                 and drawn.judgement == judgement
                 and drawn.since == began
             ):
-                accelerator = _accelerator(one, judgement, began, reading, knowledge, taken_at)
+                accelerator = _accelerator(
+                    one,
+                    signal=_signal(judgement, began),
+                    memory=_memory(drawn, one),
+                    holders=_holders(drawn, one, reading, knowledge),
+                    taken_at=taken_at,
+                )
                 drawn = _Drawn(one, judgement, began, accelerator)
             self._drawn[one.uuid] = drawn
         return GpuSnapshot(
@@ -138,15 +144,47 @@ class Pictures:
         )
 
 
+def _memory(drawn: _Drawn | None, one: DeviceReading) -> Memory | None:
+    if one.total is None or one.used is None:
+        return None
+    before = drawn and drawn.accelerator.memory
+    if before and before.used == one.used and before.total == one.total:
+        return before
+    return Memory(total=one.total, used=one.used)
+
+
+def _holders(
+    drawn: _Drawn | None, one: DeviceReading, reading: Reading, knowledge: Knowledge
+) -> tuple[Holder, ...]:
+    """Those drawn before while all that they follow from is as it was."""
+    if one.cut:
+        return ()
+    before = drawn and drawn.device
+    if (
+        drawn
+        and before
+        and before.processes is one.processes
+        and before.used == one.used
+        and before.total == one.total
+        and not before.cut
+    ):
+        return drawn.accelerator.holders
+    return holders_of(one, reading, knowledge)
+
+
+def _signal(judgement: Judgement, since: datetime | None) -> Signal:
+    state, measurement, percent = judgement
+    return Signal(state=state, measurement=measurement, percent=percent, since=since)
+
+
 def _accelerator(
     one: DeviceReading,
-    judgement: Judgement,
-    since: datetime | None,
-    reading: Reading,
-    knowledge: Knowledge,
+    *,
+    signal: Signal,
+    memory: Memory | None,
+    holders: tuple[Holder, ...],
     taken_at: datetime,
 ) -> Accelerator:
-    known = one.total is not None and one.used is not None
     return Accelerator(
         uuid=one.uuid,
         index=one.index,
@@ -156,17 +194,12 @@ def _accelerator(
         cut=one.cut,
         state=one.state,
         problem=one.problem,
-        memory=Memory(total=one.total or 0, used=one.used or 0) if known else None,
-        signal=Signal(
-            state=judgement.state,
-            measurement=judgement.measurement,
-            percent=judgement.percent,
-            since=since,
-        ),
+        memory=memory,
+        signal=signal,
         power=one.power,
         power_limit=one.power_limit,
         energy=one.energy,
         temperature=one.temperature,
-        holders=() if one.cut else holders_of(one, reading, knowledge),
+        holders=holders,
         taken_at=None if one.state == "ok" else taken_at - timedelta(seconds=one.age),
     )

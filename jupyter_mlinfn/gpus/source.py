@@ -42,7 +42,10 @@ class MigRow(TypedDict):
 
 
 class DeviceRow(TypedDict):
-    """One device, units as in ``model.accelerators``; ``processes`` ``None``: not readable."""
+    """One device, units as in ``model.accelerators``; ``processes`` ``None``: not readable.
+
+    ``age``: seconds since the driver told these values, where it is silent.
+    """
 
     uuid: str
     index: int
@@ -61,6 +64,7 @@ class DeviceRow(TypedDict):
     energy: float | None
     temperature: float | None
     processes: list[ProcessRow] | None
+    age: float
 
 
 def unknown_row(uuid: str, index: int, name: str) -> DeviceRow:
@@ -83,6 +87,7 @@ def unknown_row(uuid: str, index: int, name: str) -> DeviceRow:
         "energy": None,
         "temperature": None,
         "processes": None,
+        "age": 0.0,
     }
 
 

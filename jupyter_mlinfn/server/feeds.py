@@ -13,7 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
-from jupyter_mlinfn.gpus.deltas import delta, settle
+from jupyter_mlinfn.gpus.deltas import delta
+from jupyter_mlinfn.gpus.settling import settle
 from jupyter_mlinfn.model.errors import Unavailable
 from jupyter_mlinfn.process.feed import collect
 from jupyter_mlinfn.server.knowledge import what_is_known

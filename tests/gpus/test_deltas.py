@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlinfn.gpus.deltas import MIB, apply, delta, settle
+from jupyter_mlinfn.gpus.deltas import apply, delta
+from jupyter_mlinfn.gpus.settling import MIB, settle
 from jupyter_mlinfn.model.accelerators import (
     Accelerator,
     DriverFacts,

@@ -77,9 +77,9 @@ def test_what_is_kept_is_bounded() -> None:
     histories = Histories()
     for at in range(20_000):
         histories.add(snapshot(1.0), boot=1000.0 + at * 0.1)
-    rings = histories._rings["GPU-1"]
+    rings = histories._pasts["GPU-1"].rings
     assert all(len(ring.times) < 2 * ring.room for ring in rings)
-    assert all(len(column) == len(ring.times) for ring in rings for column in ring.columns)
+    assert all(len(ring.values) == 4 * len(ring.times) for ring in rings)
 
 
 def test_devices_that_are_gone_for_a_day_are_forgotten() -> None:
