@@ -71,6 +71,7 @@ async def _answer(
             virtual_packages=virtual_packages(question.cuda),
             timeout=_LONGEST,
             constraints=constraints or None,
+            channel_relations="disabled",  # else channels could lead past the allowed ones
         )
     except SolverError as error:
         names = await _names(question, gateway)
