@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from jupyter_mlinfn.environments.image.contents import read_contents
 from jupyter_mlinfn.environments.image.files import open_image
 from jupyter_mlinfn.environments.image.launcher import as_json, start, try_ways
 from jupyter_mlinfn.environments.image.unpacking import default_scratch
@@ -64,6 +65,8 @@ def _run(asked: argparse.Namespace, argv: tuple[str, ...]) -> NoReturn:
     scratch = asked.scratch or default_scratch()
     if asked.digest:
         verify(asked.image, asked.digest, scratch / "digests")
+    if asked.over:
+        _check_base(asked.image, asked.over, scratch / "digests")
     files = [asked.image, asked.over] if asked.over else [asked.image]
     wish = Wish(
         layers=tuple(open_image(path) for path in files),
@@ -73,6 +76,13 @@ def _run(asked: argparse.Namespace, argv: tuple[str, ...]) -> NoReturn:
     )
     sys.stdout.flush()
     start(wish, (asked.way,) if asked.way else ORDER)
+
+
+def _check_base(layer: Path, base: Path, cache: Path) -> None:
+    wanted = read_contents(open_image(layer)).base
+    if wanted is None:
+        raise InputError(f"{layer.name} is no layer: it runs by itself.", code="image-layer")
+    verify(base, wanted, cache)
 
 
 if __name__ == "__main__":

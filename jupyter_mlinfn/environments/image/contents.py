@@ -5,18 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from jupyter_mlinfn.environments.image.files import ImageFile
 from jupyter_mlinfn.environments.image.normalising import PAPERS
+from jupyter_mlinfn.model.errors import InputError, PartMissing
+from jupyter_mlinfn.process.run import run
+
+CONTENTS: Final = f"{PAPERS}/contents.json"
+"""Where the list lies in an image."""
 
 _LINK: Final = "->"
 _CACHES: Final = "/__pycache__/"
 _CHUNK: Final = 2**20
+_PATIENCE: Final = 60.0
+_LARGEST: Final = 256 * 2**20
 
 Entry = tuple[int, int, str]
 """1 if it may be run; size in bytes; SHA-256 in hexadecimal, for a link ``->target``."""
@@ -26,7 +35,9 @@ class Contents(BaseModel):
     """All files and links of an image but its own papers.
 
     Compiled modules have no content here: ``python``, the interpreter's package, and their
-    sources decide it. ``lock`` is the digest of what was installed.
+    sources decide it. ``lock`` is the digest of what was installed. Of a layer the entries are
+    those of the whole; ``base`` is the digest of the image below and ``gone`` what is not there
+    any more.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,11 +46,43 @@ class Contents(BaseModel):
     lock: str
     python: str | None
     entries: dict[str, Entry]
+    base: str | None = None
+    gone: tuple[str, ...] = ()
 
     @property
     def files(self) -> int:
         """How many files (links are none)."""
         return sum(not entry[2].startswith(_LINK) for entry in self.entries.values())
+
+
+def read_contents(image: ImageFile) -> Contents:
+    """The list of contents that an image of ours holds.
+
+    Raises :class:`InputError` when it holds none, :class:`PartMissing` without unsquashfs.
+    """
+    program = shutil.which("unsquashfs")
+    if program is None:
+        raise PartMissing(
+            "Images are read by unsquashfs, which is not installed here.",
+            code="unsquashfs-missing",
+            hint="Install squashfs-tools (Debian: apt-get install squashfs-tools).",
+        )
+    offset = ("-offset", str(image.offset)) if image.offset else ()
+    argv = [program, "-cat", *offset, str(image.path), CONTENTS]
+    done = run(argv, deadline=_PATIENCE, max_output=_LARGEST)
+    try:
+        return Contents.model_validate(json.loads(done.stdout))
+    except (ValueError, ValidationError) as error:
+        raise InputError(
+            f"{image.path.name} cannot be built upon: it does not say what it contains.",
+            code="image-contents",
+            hint="Use an image made by 'mlinfn env pack'.",
+        ) from error
+
+
+def is_compiled(path: str) -> bool:
+    """Whether ``path`` is a module that Python compiled."""
+    return _CACHES in path
 
 
 def list_contents(prefix: Path, python: str | None, lock: str) -> Contents:
@@ -70,7 +113,7 @@ def _walk(prefix: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _content(prefix: Path, path: str, size: int, noted: dict[str, tuple[str, int | None]]) -> str:
-    if _CACHES in path:
+    if is_compiled(path):
         return ""
     known, expected = noted.get(path, ("", None))
     if known and expected in (None, size):

@@ -33,13 +33,17 @@ class Finding(BaseModel):
 _FINDINGS: Final = TypeAdapter(tuple[Finding, ...])
 
 
-def command(image: Path, argv: Sequence[str], *, digest: str | None = None) -> tuple[str, ...]:
+def command(
+    image: Path, argv: Sequence[str], *, digest: str | None = None, over: Path | None = None
+) -> tuple[str, ...]:
     """The words that run ``argv`` out of ``image``: for kernel specs and jobs.
 
-    With ``digest`` the file is compared first and another one is refused.
+    With ``digest`` the file is compared first and another one is refused. ``over`` is the image
+    that ``image`` is a layer over; only the very one it was made for is taken.
     """
     check = ("--digest", digest) if digest else ()
-    return own_program(PROGRAM, *check, str(image), "--", *argv)
+    below = ("--over", str(over)) if over else ()
+    return own_program(PROGRAM, *check, *below, str(image), "--", *argv)
 
 
 def probe() -> tuple[Finding, ...]:

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from jupyter_mlinfn.environments.engine.installing import install
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.image import bytecode, shelf, sif, squashfs
-from jupyter_mlinfn.environments.image.contents import Contents, list_contents
+from jupyter_mlinfn.environments.image.contents import CONTENTS, Contents, list_contents
 from jupyter_mlinfn.environments.image.files import FINAL_PREFIX
 from jupyter_mlinfn.environments.image.modules import find_python
 from jupyter_mlinfn.environments.image.normalising import normalise, write_papers
@@ -140,7 +140,7 @@ def build(
         (
             (LOCK_FILE, dump_lock(one)),
             (EXPLICIT_FILE, dump_explicit(one, platform)),
-            ("contents.json", contents.model_dump_json()),
+            (Path(CONTENTS).name, contents.model_dump_json()),
         ),
     )
     return contents

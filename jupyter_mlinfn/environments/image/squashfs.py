@@ -27,6 +27,11 @@ _COMPRESSORS: Final = {
 MODES: Final = "chmod(a=rX,u+w)@true"
 """Everybody reads; who could run it may; no special bits: whatever umask and links had made."""
 
+_USUAL: Final = (
+    "directory /", "symbolic link /", "character device /", "Parallel mksquashfs", "Creating ",
+)  # fmt: skip
+"""How lines begin that tell nothing when it fails."""
+
 _MEMORY: Final = "768M"
 _VERSION: Final = re.compile(r"version (\d+)\.(\d+)(?:\.(\d+))?", re.ASCII)
 _PATIENCE: Final = 20.0
@@ -122,7 +127,7 @@ def make(
             if line.startswith("file /"):
                 files += 1
                 report(files)
-            elif not line.startswith(("directory /", "symbolic link /", "character device /")):
+            elif not line.startswith(_USUAL):
                 said = [*said[-20:], line]
         (code,) = children.ended()
     if code != 0:
@@ -141,9 +146,9 @@ def _failure(said: Sequence[str], target: Path) -> MlinfnError:
             code="disk-full",
             hint="Free some space, for example with 'mlinfn env gc', then try again.",
         )
-    words = " ".join(line.strip() for line in said if "FATAL" in line or "ERROR" in line.upper())
+    words = [line.strip() for line in said if line.strip()]
     return Unavailable(
-        f"mksquashfs could not write the image: {words or 'it was ended from outside'}.",
+        f"mksquashfs could not write the image: {' '.join(words[-2:]) or 'it was ended'}.",
         code="packing-failed",
         hint="The environment is as it was before. Try again; 'mlinfn doctor' looks at the tools.",
     )

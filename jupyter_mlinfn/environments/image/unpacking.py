@@ -22,14 +22,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from jupyter_mlinfn.environments.image.contents import CONTENTS
 from jupyter_mlinfn.environments.image.files import FINAL_PREFIX, ImageFile
+from jupyter_mlinfn.environments.image.normalising import PAPERS
 from jupyter_mlinfn.environments.image.verifying import digest_of
 from jupyter_mlinfn.environments.reading import read_head
 from jupyter_mlinfn.model.errors import Refused, Unavailable
 from jupyter_mlinfn.process.locks import acquire
 from jupyter_mlinfn.process.run import run
 
-CONTENTS: Final = "share/mlinfn/contents.json"
 _LARGEST: Final = 256 * 2**20
 _LONGEST: Final = 1800.0
 """Seconds to unpack, or to wait for another process that does."""
@@ -179,9 +180,7 @@ def _intact(folder: Path) -> bool:
                 path = entry.path[base:]
                 if entry.is_dir(follow_symlinks=False):
                     todo.append(entry.path)
-                elif not path.startswith("share/mlinfn/") and not _same(
-                    entry, left.pop(path, None)
-                ):
+                elif not path.startswith(f"{PAPERS}/") and not _same(entry, left.pop(path, None)):
                     return False
     return not left
 

@@ -1,7 +1,7 @@
 """Lock and pack in a program of its own, as the engine does: rattler's threads stay out of pytest.
 
 ``python -m tests.environments.image.packing lock CHANNEL FILE SPEC…`` and
-``… pack FILE DATA [--format F] [--compressor C]``, which prints the image as JSON.
+``… pack FILE DATA [--format F] [--compressor C] [--over BASE]``, which prints the image as JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from jupyter_mlinfn.environments.engine.records import make_lock
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.engine.solving import Question, answer
+from jupyter_mlinfn.environments.image.layer import pack_layer
 from jupyter_mlinfn.environments.image.pack import pack_lock
 from jupyter_mlinfn.environments.locks.files import dump_lock, read_lock
 from jupyter_mlinfn.environments.own.layout import Layout
@@ -34,6 +35,7 @@ def main() -> int:
     pack.add_argument("data", type=Path)
     pack.add_argument("--format", default="squashfs")
     pack.add_argument("--compressor", default="zstd")
+    pack.add_argument("--over", type=Path)
     asked = parser.parse_args()
     platform = this_platform()
     try:
@@ -44,14 +46,16 @@ def main() -> int:
             return 0
         layout = Layout.of(asked.data)
         layout.folder.mkdir(parents=True, exist_ok=True)
-        image = pack_lock(
-            read_lock(asked.file.read_text()),
-            platform,
-            layout,
-            asked.format,
-            Reporter(layout.folder / "events.jsonl"),
-            compressor=asked.compressor,
-        )
+        lock_read = read_lock(asked.file.read_text())
+        reporter = Reporter(layout.folder / "events.jsonl")
+        if asked.over:
+            image = pack_layer(
+                lock_read, platform, asked.over, layout, reporter, compressor=asked.compressor
+            )
+        else:
+            image = pack_lock(
+                lock_read, platform, layout, asked.format, reporter, compressor=asked.compressor
+            )
     except MlinfnError as error:
         print(error.code, error.text, error.hint, file=sys.stderr)
         return error.exit_code

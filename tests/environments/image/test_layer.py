@@ -1,0 +1,136 @@
+"""A second file with what differs: small, and together with its base the whole environment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlinfn.environments.image import launcher
+from jupyter_mlinfn.environments.image.contents import Contents
+from jupyter_mlinfn.environments.image.layer import difference
+from jupyter_mlinfn.model.environment_tasks import PackedImage
+from tests import parts
+from tests.environments.image.conftest import locked, packed, packing
+from tests.environments.image.tools import need
+
+PROGRAM = ("-I", "-m", "jupyter_mlinfn.environments.image")
+SHOW = """
+import importlib, importlib.metadata as m, json, sys, os
+def version(name):
+    try:
+        importlib.import_module(name)
+        return m.version(name)
+    except ImportError:
+        return None
+print(json.dumps([sys.prefix, version("humanize"), version("comm"), version("ipykernel")]))
+"""
+
+
+def contents(python: str = "p", **entries: str) -> Contents:
+    """Files by name (``__`` for ``/``) and content."""
+    named = {name.replace("__", "/"): (0, len(text), text) for name, text in entries.items()}
+    return Contents(lock="sha256:0", python=python, entries=named)
+
+
+def test_what_differs_and_what_is_gone() -> None:
+    below = contents(a__x="1", a__y="1", b__c__x="1", b__c__y="1", d__x="1", e="1", same="1")
+    above = contents(a__x="2", b__n="1", d="1", e__x="1", same="1")
+    changed, gone = difference(below, above)
+    assert changed == ["a/x", "b/n", "d", "e/x"]
+    assert gone == ["a/y", "b/c", "e"]
+
+
+def test_the_folder_of_the_papers_is_never_gone() -> None:
+    assert difference(contents(share__man__x="1", a="1"), contents(a="1"))[1] == ["share/man"]
+
+
+def test_a_compiled_file_follows_its_source_and_its_python() -> None:
+    def one(source: str, python: str = "p") -> Contents:
+        entries = {"m/s.py": (0, 1, source), "m/__pycache__/s.cpython-311.pyc": (0, 9, "")}
+        return Contents(lock="sha256:0", python=python, entries=entries)
+
+    assert difference(one("a"), one("a")) == ([], [])
+    assert difference(one("a"), one("b"))[0] == ["m/__pycache__/s.cpython-311.pyc", "m/s.py"]
+    assert difference(one("a"), one("a", "q"))[0] == ["m/__pycache__/s.cpython-311.pyc"]
+
+
+@pytest.fixture(scope="session")
+def base(small_channel: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> PackedImage:
+    """ipykernel and an old humanize."""
+    need("mksquashfs", "unsquashfs")
+    folder = tmp_path_factory.mktemp("base")
+    lock = locked(small_channel, folder / "lock.yml", "python", "ipykernel", "humanize=4.9.0")
+    return packed(lock, data)
+
+
+@pytest.fixture(scope="session")
+def new_lock(small_channel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A newer humanize, pip and comm; ipykernel is gone."""
+    folder = tmp_path_factory.mktemp("new")
+    return locked(small_channel, folder / "lock.yml", "python", "comm", "pip", "humanize=4.11.0")
+
+
+@pytest.fixture(scope="session")
+def layer(new_lock: Path, base: PackedImage, data: Path) -> PackedImage:
+    """``new_lock`` over ``base``."""
+    return packed(new_lock, data, "--over", base.path)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("way", ["kernel", "squashfuse", "unpacked"])
+def test_a_layer_over_its_base_is_the_whole(
+    way: str, base: PackedImage, layer: PackedImage, tmp_path: Path
+) -> None:
+    need("unsquashfs", "squashfuse_ll")
+    finding = next(found for found in launcher.probe() if found.way == way)
+    if not finding.works:
+        parts.missed(f"layer by {way}", finding.why)
+        pytest.skip(finding.why)
+    options = ["--way", way, "--scratch", str(tmp_path), "--over", base.path]
+    argv = [sys.executable, *PROGRAM, *options, layer.path, "--", "python", "-v", "-c", SHOW]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout) == ["/env", "4.11.0", "0.2.3", None]
+    assert "# wrote" not in done.stderr
+    assert "bytecode is stale" not in done.stderr
+    parts.took_part(f"layer by {way}", "ran a program out of two images")
+
+
+@pytest.mark.system
+def test_a_layer_is_small_reproducible_and_found_again(
+    base: PackedImage, layer: PackedImage, new_lock: Path, data: Path, tmp_path: Path
+) -> None:
+    whole = packed(new_lock, data)
+    assert layer.size < whole.size / 4
+    assert packed(new_lock, data, "--over", base.path) == layer
+    assert packed(new_lock, tmp_path / "data", "--over", base.path).digest == layer.digest
+
+
+@pytest.mark.system
+def test_a_layer_runs_over_no_other_base(
+    layer: PackedImage, kernel_image: PackedImage, base: PackedImage, tmp_path: Path
+) -> None:
+    for words, code, said in (
+        (("--over", kernel_image.path, layer.path), 4, "not the one that was recorded"),
+        (("--over", kernel_image.path, base.path), 2, "is no layer"),
+    ):
+        argv = [sys.executable, *PROGRAM, "--scratch", str(tmp_path), *words, "--", "true"]
+        done = subprocess.run(argv, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+        assert said in done.stderr
+
+
+@pytest.mark.system
+def test_a_base_that_says_nothing_of_itself_is_refused(new_lock: Path, tmp_path: Path) -> None:
+    need("mksquashfs", "unsquashfs")
+    (tmp_path / "tree").mkdir()
+    image = tmp_path / "foreign.sqfs"
+    argv = ["mksquashfs", str(tmp_path / "tree"), str(image), "-quiet", "-no-progress"]
+    subprocess.run(argv, check=True, capture_output=True)
+    done = packing("pack", new_lock, tmp_path / "data", "--over", image)
+    assert done.returncode == 2
+    assert "does not say what it contains" in done.stderr
