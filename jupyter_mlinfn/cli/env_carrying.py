@@ -74,6 +74,7 @@ class Steps:
     def _preview(self, request: TaskRequest) -> Task:
         from jupyter_mlinfn.cli.env_following import follow
         from jupyter_mlinfn.cli.env_words import show_change, tell_end
+        from jupyter_mlinfn.cli.terminal import answer, inert
 
         started = self.bench.tasks.start(request.model_copy(update={"preview": True}))
         task = follow(self.bench.tasks, started)
@@ -81,6 +82,8 @@ class Steps:
             tell_end(task)
         elif not self.as_json and task.result.change is not None:
             show_change(task.result.change)
+        elif not self.as_json:
+            answer(inert(task.result.text))
         return task
 
 
