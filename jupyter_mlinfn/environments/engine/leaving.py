@@ -16,6 +16,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,11 +124,12 @@ class Leaving:
 
     def _look(self) -> None:
         wish = self._folder / "cancel"
-        sent = None
-        while sent is None and not wish.exists():
-            sent = signal.sigtimedwait(_SIGNALS, _LOOK_EVERY)
-        if sent is not None:
-            sys.stderr.write(f"Signal {sent.si_signo} of process {sent.si_pid}.\n")
+        # pending, not waited for: an interrupted sigtimedwait(2) comes back from CPython 3.11 as if
+        # a signal had come
+        while not (sent := signal.sigpending() & _SIGNALS) and not wish.exists():
+            time.sleep(_LOOK_EVERY)
+        if sent:
+            sys.stderr.write(f"Stopped by {', '.join(signal.Signals(n).name for n in sent)}.\n")
         self.wished.set()
         if not self._gently:
             with self._gate:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlinfn.environments.engine.scripts import rename_prefix
 from jupyter_mlinfn.environments.locks.document import LockedPackage
 from jupyter_mlinfn.environments.locks.requirements import check_pip, pip_name
 from jupyter_mlinfn.model.errors import InputError, MlinfnError, PartMissing, Refused, Unavailable
@@ -100,9 +101,9 @@ class Pip:
                 field="pip",
                 hint="Add python to the packages.",
             )
-        program = [str(python), "-I", "-m", "pip"]
+        program = [str(python), "-I", "-B", "-m", "pip"]
         if not any(self.prefix.glob("lib/python*/site-packages/pip/__main__.py")):
-            program = [sys.executable, "-I", "-m", "pip", "--python", str(python)]
+            program = [sys.executable, "-I", "-B", "-m", "pip", "--python", str(python)]
         environ = {
             **os.environ,
             "PIP_NO_INPUT": "1",
@@ -112,39 +113,6 @@ class Pip:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         return run([*program, *arguments], deadline=_LONGEST, env=environ, cwd=self.scratch)
-
-
-def rename_prefix(prefix: Path, final_prefix: str) -> None:
-    """Let scripts that name ``prefix`` in their first lines name ``final_prefix`` instead."""
-    staged = os.fsencode(f"{prefix}/bin/")
-    final = os.fsencode(f"{final_prefix}/bin/")
-    for script in (prefix / "bin").iterdir():
-        if script.is_symlink() or not script.is_file():
-            continue
-        content = script.read_bytes()
-        head = content[:1024]
-        if not head.startswith(b"#!") or staged not in head:
-            continue
-        interpreter = head.split(staged, 1)[1].split()[0].rstrip(b'"')
-        text = _shebang(final + interpreter) + _body(content)
-        mode = script.stat().st_mode
-        script.unlink()  # never in place: it may be a hard link
-        script.write_bytes(text)
-        script.chmod(mode)
-
-
-def _shebang(interpreter: bytes) -> bytes:
-    """Linux reads 127 bytes of it and no spaces: then ``sh`` starts the interpreter."""
-    if len(interpreter) <= 125 and b" " not in interpreter:
-        return b"#!" + interpreter + b"\n"
-    return b"#!/bin/sh\n'''exec' \"" + interpreter + b'" "$0" "$@"\n\' \'\'\'\n'
-
-
-def _body(content: bytes) -> bytes:
-    first, _, rest = content.partition(b"\n")
-    if first == b"#!/bin/sh" and rest.startswith(b"'''exec'"):
-        return rest.split(b"\n' '''\n", 1)[-1]
-    return rest
 
 
 def _locked(item: dict[str, Any], platform: str) -> LockedPackage:

@@ -59,7 +59,8 @@ def test_the_papers_say_the_same(house: House) -> None:
 def test_every_kind_of_file_is_taken(house: House) -> None:
     house.create("mine", "python", "greeting <2")
     papers = house.papers("mine")
-    wish = "dependencies: [python, 'greeting <2']\nchannels: ['%s']\n" % house.policy.channels[0]
+    channel = house.policy.channels[0]
+    wish = f"dependencies: [python, 'greeting <2']\nchannels: ['{channel}']\n"
     files = {
         "environment.yml": wish,
         "conda-lock.yml": (papers / "conda-lock.yml").read_text(),
