@@ -87,7 +87,10 @@ class KernelEnvironments:
     def packages(self, ref: EnvironmentRef) -> tuple[Package, ...]:
         """What the lock of ``ref`` names, else the sorted inventory; empty where none is had."""
         if ref.locked and self._own is not None:
-            return self._own.packages(f"{ref.name}@{ref.digest}")
+            try:
+                return self._own.packages(f"{ref.name}@{ref.digest}")
+            except NotFound:
+                return ()  # an image without its lock
         return present_packages(ref)
 
     def changed(self, ref: EnvironmentRef) -> str | None:
@@ -103,13 +106,15 @@ class KernelEnvironments:
     def lock(self, ref: EnvironmentRef) -> str | None:
         """The ``conda-lock.yml`` behind a locked ``ref``; ``None`` where there is none.
 
-        Raises :class:`PartMissing` when it is not there any more.
+        An image may come without its lock. Raises :class:`PartMissing` when it is not there.
         """
         if not ref.locked or self._own is None:
             return None
         try:
             return self._own.lock_text(f"{ref.name}@{ref.digest}")
         except NotFound as error:
+            if ref.image is not None:
+                return None
             raise _missing(error.text, error.hint) from error
 
 

@@ -12,13 +12,13 @@ import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from jupyter_mlinfn.environments.kernels import read_kernel
 from jupyter_mlinfn.environments.own.layout import KERNEL_PREFIX, Place
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord
+from jupyter_mlinfn.model.environment_tasks import PackedImage
 from jupyter_mlinfn.model.environments import KernelCommand
-from jupyter_mlinfn.model.errors import InputError
+from jupyter_mlinfn.model.errors import Conflict, InputError
 
 _LOGOS = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 
@@ -26,6 +26,11 @@ _LOGOS = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 def kernel_name(environment: str) -> str:
     """The kernel's name; Jupyter knows kernels by small letters only."""
     return f"{KERNEL_PREFIX}{environment}".lower()
+
+
+def image_kernel_name(environment: str) -> str:
+    """The name of the kernel that runs out of one file."""
+    return f"{kernel_name(environment)}-image"
 
 
 def user_kernels() -> Path:
@@ -59,6 +64,23 @@ def kernel_command(name: str, prefix: Path, python: str | None) -> KernelCommand
     )  # fmt: skip
 
 
+def image_command(name: str, image: PackedImage, python: str | None) -> KernelCommand:
+    """How a notebook is run out of one file; the file is compared with its digest first."""
+    from jupyter_mlinfn.environments.image.launcher import command
+
+    argv = ("python", "-m", "ipykernel_launcher", "-f", "{connection_file}")
+    minor = f"Python {'.'.join(python.split('.')[:2])}, " if python else ""
+    kernel = image_kernel_name(name)
+    return KernelCommand(
+        name=kernel,
+        display_name=f"{name} ({minor}one file)",
+        language="python",
+        argv=command(Path(image.path), argv, digest=image.digest),
+        env={"PYTHONNOUSERSITE": "1", "PYTHONPATH": ""},
+        resource_dir=str(user_kernels() / kernel),
+    )
+
+
 def has_ipykernel(prefix: Path) -> bool:
     """Whether a kernel can be started in ``prefix``."""
     return any(prefix.glob("lib/python3.*/site-packages/ipykernel_launcher.py"))
@@ -78,18 +100,29 @@ def register(record: EnvironmentRecord, place: Place) -> str:
             hint=f"Add it: mlinfn env add {record.name} ipykernel",
         )
     command = kernel_command(record.name, prefix, record.python)
-    content: dict[str, Any] = {
-        "argv": list(command.argv),
-        "display_name": command.display_name,
-        "language": command.language,
-        "env": command.env,
-        "interrupt_mode": command.interrupt_mode,
-        "metadata": {
-            "debugger": True,
-            "mlinfn": {"environment": record.name, "lock": record.digest},
-        },
-    }
-    _replace(Path(command.resource_dir), content, prefix / "share/jupyter/kernels/python3")
+    about = {"environment": record.name, "lock": record.digest}
+    _replace(command, about, prefix / "share/jupyter/kernels/python3")
+    return command.name
+
+
+def register_image(record: EnvironmentRecord, place: Place) -> str:
+    """Write the kernel that runs out of the image of the present lock; gives its name.
+
+    It stays with that very image when the environment changes. Raises :class:`Conflict`
+    (``not-packed``), and what :func:`register` raises.
+    """
+    image = next((one for one in record.images if one.lock == record.digest), None)
+    if image is None or not Path(image.path).is_file():
+        raise Conflict(
+            f"'{record.name}' is not packed in its present state.",
+            code="not-packed",
+            field="name",
+            hint=f"Pack it first: mlinfn env pack {record.name}",
+        )
+    command = image_command(record.name, image, record.python)
+    about = {"environment": record.name, "lock": record.digest}
+    about |= {"image": image.path, "image_digest": image.digest}
+    _replace(command, about, place.prefix(record.digest) / "share/jupyter/kernels/python3")
     return command.name
 
 
@@ -101,6 +134,18 @@ def unregister(name: str) -> None:
     folder = user_kernels() / name
     if folder.is_dir() and read_kernel(name, folder).environment is not None:
         shutil.rmtree(folder)
+
+
+def unregister_all(environment: str) -> None:
+    """Take away all kernels of an own environment. Raises OSError."""
+    for name in (kernel_name(environment), image_kernel_name(environment)):
+        unregister(name)
+
+
+def image_in_use(environment: str) -> str | None:
+    """The image that the environment's kernel runs out of, if it has such a kernel."""
+    name = image_kernel_name(environment)
+    return read_kernel(name, user_kernels() / name).image
 
 
 def renew(record: EnvironmentRecord, place: Place) -> None:
@@ -116,8 +161,17 @@ def renew(record: EnvironmentRecord, place: Place) -> None:
         unregister(record.kernel)
 
 
-def _replace(folder: Path, content: dict[str, Any], logos: Path) -> None:
+def _replace(command: KernelCommand, about: dict[str, str], logos: Path) -> None:
     """Put a kernel folder in the place of the present one; Jupyter never sees half of it."""
+    folder = Path(command.resource_dir)
+    content = {
+        "argv": list(command.argv),
+        "display_name": command.display_name,
+        "language": command.language,
+        "env": command.env,
+        "interrupt_mode": command.interrupt_mode,
+        "metadata": {"debugger": True, "mlinfn": about},
+    }
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.parent.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     draft.mkdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.environments.kernels import FoundKernel
-from jupyter_mlinfn.environments.own.kernels import has_ipykernel, kernel_command
+from jupyter_mlinfn.environments.own.kernels import has_ipykernel, image_command, kernel_command
 from jupyter_mlinfn.environments.own.managed import ManagedEnvironment
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord
 from jupyter_mlinfn.environments.own.states import all_states
@@ -29,8 +29,8 @@ def locked_reference(
     """The state that ``text`` (``NAME`` or ``NAME@DIGEST``) names, as it would run.
 
     ``found`` is the kernel it was asked by: its command is taken where it runs that very state.
-    ``None`` when there is no such environment, or one without a lock. Raises
-    :class:`PartMissing` when there is one, but not in that state.
+    A managed one without a lock has no digest. ``None`` when there is no such environment.
+    Raises :class:`PartMissing` when there is one, but not in that state.
     """
     try:
         state = own.state(text)
@@ -64,7 +64,9 @@ def runnable(own: OwnEnvironments) -> Iterator[EnvironmentRef]:
                 yield _choice(record.name, prefix, record.python)
     for one in own.managed():
         if one.prefix is not None and has_ipykernel(one.prefix):
-            yield _choice(one.name, one.prefix, one.record.python if one.record else None)
+            yield _choice(one.name, one.prefix, _python(one))
+        elif one.prefix is None and one.images:
+            yield _of_managed_image(one)
 
 
 def _choice(name: str, prefix: Path, python: str | None) -> EnvironmentRef:
@@ -80,8 +82,11 @@ def _of_managed(own: OwnEnvironments, text: str) -> EnvironmentRef | None:
         if error.code == "no-such-state":
             raise _missing(error) from error
         return None
-    if one.prefix is None or one.record is None or one.manifest is None:
-        return _inventoried(one)
+    if one.prefix is None:
+        return _of_managed_image(one) if one.images else None
+    if one.record is None or one.manifest is None:
+        command = kernel_command(one.name, one.prefix, _python(one))
+        return EnvironmentRef(name=one.name, prefix=str(one.prefix), kernel=command)
     return EnvironmentRef(
         name=one.name,
         digest=one.digest,
@@ -92,12 +97,20 @@ def _of_managed(own: OwnEnvironments, text: str) -> EnvironmentRef | None:
     )
 
 
-def _inventoried(one: ManagedEnvironment) -> EnvironmentRef | None:
-    """A managed prefix without lock and manifest: what is installed is all that is known."""
-    if one.prefix is None:
-        return None
-    command = kernel_command(one.name, one.prefix, one.record.python if one.record else None)
-    return EnvironmentRef(name=one.name, prefix=str(one.prefix), kernel=command)
+def _of_managed_image(one: ManagedEnvironment) -> EnvironmentRef:
+    image = one.images[0]
+    return EnvironmentRef(
+        name=one.name,
+        digest=image.lock,
+        locked=True,
+        image=image.path,
+        image_digest=image.digest,
+        kernel=image_command(one.name, image, _python(one)),
+    )
+
+
+def _python(one: ManagedEnvironment) -> str | None:
+    return one.record.python if one.record else None
 
 
 def _of_image(name: str, found: FoundKernel, digest: str) -> EnvironmentRef:

@@ -12,6 +12,7 @@ from pathlib import Path
 from jupyter_mlinfn.environments.own import kernels
 from jupyter_mlinfn.environments.own.freeing import DELETED, Freed, clear, remove, would_free
 from jupyter_mlinfn.environments.own.layout import Layout, Place, short
+from jupyter_mlinfn.environments.own.managed import IMAGE_ENDINGS
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord, read_record, write_record
 from jupyter_mlinfn.environments.own.states import all_states, held_still, read_papers
 from jupyter_mlinfn.environments.own.using import Users
@@ -31,7 +32,7 @@ _SHOWN = 4
 
 
 def delete(layout: Layout, name: str, users: Users, *, force: bool) -> DeletedEnvironment:
-    """Remove the environment with all its states, its images and its kernel.
+    """Remove the environment with all its states and its kernels. Images stay for old jobs.
 
     Raises :class:`Conflict` (``environment-in-use``, ``environment-busy``), :class:`NotFound`,
     :class:`Unavailable` when its record cannot be read (``force`` removes it all the same) or
@@ -43,22 +44,18 @@ def delete(layout: Layout, name: str, users: Users, *, force: bool) -> DeletedEn
         used = users.of_record(place, record) if record else ()
         if used and not force:
             raise _in_use(name, used)
-        images = _images_of(layout, record) if record else []
-        freed = would_free([place.folder, *images])
+        freed = would_free([place.folder])
         try:
-            kernels.unregister((record and record.kernel) or kernels.kernel_name(name))
+            kernels.unregister_all(name)
             remove(place.folder, layout.own)
-            for image in images:
-                clear(image)
         except OSError as error:
             raise Unavailable(
                 f"'{name}' could not be removed completely: {error.strerror}.",
                 code="data-folder",
                 hint="'mlinfn env gc' removes the rest.",
             ) from error
-    return DeletedEnvironment(
-        name=name, freed=freed.size, files=freed.files, text=_gone(name, freed)
-    )
+    text = _gone(record, name, freed)
+    return DeletedEnvironment(name=name, freed=freed.size, files=freed.files, text=text)
 
 
 def _record_to_delete(place: Place, force: bool) -> EnvironmentRecord | None:
@@ -80,24 +77,12 @@ def _in_use(name: str, used: Sequence[Usage]) -> Conflict:
     )
 
 
-def _images_of(layout: Layout, record: EnvironmentRecord) -> list[Path]:
-    """Images in our folder that no other environment has."""
-    others = {
-        image.path
-        for place, other in all_states(layout)
-        if isinstance(other, EnvironmentRecord) and other.name != record.name
-        for image in other.images
-    }
-    own = (Path(image.path) for image in record.images if image.path not in others)
-    found = [path for path in own if path.parent == layout.images and path.exists()]
-    return [*found, *(p for path in found if (p := path.with_suffix(".json")).exists())]
-
-
-def _gone(name: str, freed: Freed) -> str:
+def _gone(record: EnvironmentRecord | None, name: str, freed: Freed) -> str:
     what = f"{show_memory(freed.size)} and {show_count(freed.files, 'file')}"
+    images = " Its packed files stay until 'mlinfn env gc'." if record and record.images else ""
     return (
         f"'{name}' is deleted with its history and its kernel; that freed {what}. Packages that "
-        "other environments share are kept."
+        f"other environments share are kept.{images}"
     )
 
 
@@ -129,8 +114,10 @@ def collect(layout: Layout, users: Users, *, dry_run: bool) -> GcPlan:
             _of_environment(layout, place, read_record(place), users, waste)
         _deleted(layout, waste)
         if any(held(task / "alive") for task in _inside(layout.tasks)):
-            waste.kept.append(GcKept(name="packages", why="A task is using the package cache."))
+            why = "A task is working; what it needs may be among them."
+            waste.kept.append(GcKept(name="packages and packed files", why=why))
         else:
+            _images(layout, users, waste)
             _packages(layout, waste)
         if not dry_run:
             _remove_all(waste)
@@ -174,30 +161,36 @@ def _of_environment(
             continue
         removal = partial(remove, prefix, layout.own)
         _add(waste, "prefix", f"{place.name}@{prefix.name}", prefix, removal, place.name, digest)
-    _old_images(layout, place, record, users, waste)
 
 
-def _old_images(
-    layout: Layout, place: Place, record: EnvironmentRecord, users: Users, waste: _Waste
-) -> None:
-    """Images of locks that are not current any more."""
-    for image in record.images:
-        path = Path(image.path)
-        if image.lock == record.digest or path.parent != layout.images or not path.exists():
+def _images(layout: Layout, users: Users, waste: _Waste) -> None:
+    """Packed files of states that no environment is in any more."""
+    records = [r for _, r in all_states(layout) if isinstance(r, EnvironmentRecord)]
+    present = {i.path for r in records for i in r.images if i.lock == r.digest}
+    started = {kernels.image_in_use(record.name) for record in records}
+    for path in _inside(layout.images):
+        if path.suffix not in IMAGE_ENDINGS or str(path) in present:
             continue
-        used = users.of_prefix(place.prefix(image.lock), image.lock, [image.path])
-        if used:
-            waste.kept.append(GcKept(name=path.name, why=f"In use by {used[0].name}."))
+        noted = [(r, i) for r in records for i in r.images if i.path == str(path)]
+        lock = noted[0][1].lock if noted else None
+        used = users.of_prefix(path, lock or "", [str(path)])
+        if used or str(path) in started:
+            who = f"{used[0].kind} {used[0].name}" if used else "a kernel"
+            waste.kept.append(GcKept(name=path.name, why=f"In use by {who}."))
             continue
+        places = [layout.place(record.name) for record, _ in noted]
+        name = places[0].name if places else None
+        _add(waste, "image", path.name, path, partial(_drop_image, path, places), name, lock)
 
-        def removal(path: Path = path) -> None:
-            clear(path)
-            clear(path.with_suffix(".json"))
-            now = read_record(place)
-            rest = tuple(image for image in now.images if image.path != str(path))
-            write_record(place, now.model_copy(update={"images": rest}))
 
-        _add(waste, "image", path.name, path, removal, place.name, image.lock)
+def _drop_image(path: Path, places: Sequence[Place]) -> None:
+    """Remove a packed file with its paper, and forget it in the records, which are held."""
+    clear(path)
+    clear(path.with_suffix(".json"))
+    for place in places:
+        record = read_record(place)
+        rest = tuple(image for image in record.images if image.path != str(path))
+        write_record(place, record.model_copy(update={"images": rest}))
 
 
 def _deleted(layout: Layout, waste: _Waste) -> None:

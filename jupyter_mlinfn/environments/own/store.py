@@ -196,17 +196,21 @@ class OwnEnvironments:
             used_by=used,
         )
 
-    def register(self, name: str) -> RegisteredKernel:
-        """Make the environment a kernel that Jupyter shows at once.
+    def register(self, name: str, *, image: bool = False) -> RegisteredKernel:
+        """Make the environment a kernel that Jupyter shows at once; with ``image`` one that runs
+        out of the packed file.
 
-        Raises :class:`InputError` (``no-ipykernel``), :class:`Conflict` while it is changed.
+        Raises :class:`InputError` (``no-ipykernel``), :class:`Conflict` (``not-packed``, or while
+        it is changed).
         """
         place = self.layout.place(name)
         with held_still(place):
             record = read_record(place)
             try:
-                kernel = kernels.register(record, place)
-                if record.kernel != kernel:
+                if image:
+                    kernel = kernels.register_image(record, place)
+                else:
+                    kernel = kernels.register(record, place)
                     write_record(place, record.model_copy(update={"kernel": kernel}))
             except OSError as error:
                 raise _kernel_folder(error) from error
@@ -218,19 +222,21 @@ class OwnEnvironments:
             text=f"'{name}' is a kernel now: the launcher and every notebook offer it.",
         )
 
-    def unregister(self, name: str) -> RegisteredKernel:
-        """Take its kernel away; what runs goes on."""
+    def unregister(self, name: str, *, image: bool = False) -> RegisteredKernel:
+        """Take its kernel away, or that of its packed file; what runs goes on."""
         place = self.layout.place(name)
+        kernel = (kernels.image_kernel_name if image else kernels.kernel_name)(name)
         with held_still(place):
             record = read_record(place)
             try:
-                kernels.unregister(record.kernel or kernels.kernel_name(name))
-                write_record(place, record.model_copy(update={"kernel": None}))
+                kernels.unregister(kernel)
+                if not image:
+                    write_record(place, record.model_copy(update={"kernel": None}))
             except OSError as error:
                 raise _kernel_folder(error) from error
         return RegisteredKernel(
             environment=name,
-            kernel=record.kernel or kernels.kernel_name(name),
+            kernel=kernel,
             registered=False,
             text=f"'{name}' is no kernel any more. The environment is as it was.",
         )

@@ -207,7 +207,7 @@ class EnvironmentTasks:
             return
         if (other := self.running(request.name)) is not None:
             raise _busy(request.name, f"The task {other.id} ({other.action}) works on it.")
-        if held(place.lock):
+        if place.folder.is_dir() and held(place.lock):
             raise _busy(request.name, "Another program works on it.")
 
     def _twin(self, name: str) -> str | None:
@@ -277,8 +277,8 @@ class EnvironmentTasks:
     def _all(self) -> Iterator[Task]:
         try:
             names = [entry.name for entry in os.scandir(self.layout.tasks)]
-        except FileNotFoundError:
-            return
+        except OSError:
+            return  # no task was started yet, or none can be in such a data folder
         for name in names:
             if name.startswith("."):
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from jupyter_mlinfn.jobs.runner.verify import verify_environment
 from jupyter_mlinfn.magics import shim_folder
 
 _TERMINATE_WITHIN = 3.0
+_IMAGE_PROGRAM = "jupyter_mlinfn.environments.image"
 
 
 def run_script(folder: AttemptFolder, spec: Mapping[str, Any], stopping: Stopping) -> Outcome:
@@ -55,11 +56,18 @@ def _argv(
     if spec["kind"] == "command":
         first, *rest = spec["command"]
         return [program(first, environ, title), *rest]
-    interpreter = program(command["argv"][0], environ, title)
+    interpreter = [program(command["argv"][0], environ, title), *_out_of_image(command["argv"])]
     starter = Path(__file__).with_name("script_start.py")
     places = (str(folder.bundle / "modules"), str(shim_folder()))
     script = str(folder.bundle / "script.py")
-    return [interpreter, "-u", str(starter), *places, script, *spec.get("command", ())]
+    return [*interpreter, "-u", str(starter), *places, script, *spec.get("command", ())]
+
+
+def _out_of_image(argv: Sequence[str]) -> Sequence[str]:
+    """The words up to the image's own interpreter, where the kernel runs out of one file."""
+    if _IMAGE_PROGRAM not in argv or "--" not in argv:
+        return ()
+    return argv[1 : argv.index("--") + 2]
 
 
 def _let_the_log_catch_up(log: LogFile) -> None:
