@@ -95,7 +95,7 @@ export class EnvironmentsModel extends VDomModel {
 
   /**
    * What is to be told of the own environment `name`: the task that runs, or the last one that
-   * ended and was not read yet. Previews are told where they were asked for.
+   * ended and was not read yet, unless it ended well before this page was opened. Previews are told where they were asked for.
    */
   newsOf(name: string): Task | null {
     const newest = this._tasks.find(
@@ -104,8 +104,8 @@ export class EnvironmentsModel extends VDomModel {
     if (!newest || this._read.has(newest.id)) {
       return null;
     }
-    const old =
-      newest.state === 'succeeded' && !this._seenRunning.has(newest.id);
+    const calm = ['succeeded', 'cancelled'].includes(newest.state);
+    const old = calm && !this._seenRunning.has(newest.id);
     return old ? null : newest;
   }
 

@@ -4,7 +4,6 @@ import * as http from 'http';
 import type { AddressInfo } from 'net';
 import * as path from 'path';
 import { Transform } from 'stream';
-import { pipeline } from 'stream/promises';
 
 /** Serve `folder`; each package file comes at `speed` bytes a second. */
 export class SlowChannel {
@@ -21,7 +20,7 @@ export class SlowChannel {
     private readonly _speed: number
   ) {
     this._server = http.createServer((request, answer) => {
-      void this._answer(request.url ?? '/', answer);
+      this._answer(request.url ?? '/', answer);
     });
   }
 
@@ -41,10 +40,7 @@ export class SlowChannel {
     await new Promise(resolve => this._server.close(resolve));
   }
 
-  private async _answer(
-    url: string,
-    answer: http.ServerResponse
-  ): Promise<void> {
+  private _answer(url: string, answer: http.ServerResponse): void {
     const wanted = decodeURIComponent(url.split('?')[0]);
     const file = path.join(this._folder, path.normalize(wanted));
     if (!fs.existsSync(file) || !fs.statSync(file).isFile()) {
@@ -52,15 +48,9 @@ export class SlowChannel {
       return;
     }
     answer.writeHead(200, { 'Content-Length': fs.statSync(file).size });
-    try {
-      await pipeline(
-        fs.createReadStream(file),
-        this._line(wanted.endsWith('.conda')),
-        answer
-      );
-    } catch {
-      answer.destroy(); // whoever asked was cancelled
-    }
+    const content = fs.createReadStream(file);
+    answer.on('close', () => content.destroy()); // whoever asked may have been cancelled
+    content.pipe(this._line(wanted.endsWith('.conda'))).pipe(answer);
   }
 
   private _line(thin: boolean): Transform {
