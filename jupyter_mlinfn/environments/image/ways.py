@@ -185,7 +185,7 @@ def _enter_apptainer(wish: Wish) -> Command:
         raise Unavailable(
             "Apptainer cannot lay one environment over another", code="apptainer-layers"
         )
-    words = [program, "--silent", "exec"]
+    words = [program, "--silent", "--nocolor", "exec"]
     if top.container and wish.container is None:
         words.append(str(top.path))
     else:
