@@ -233,15 +233,15 @@ def _sentence(plan: Plan, change: Change, record: EnvironmentRecord) -> str:
 def _way(built: Built | None) -> str:
     if built is None:
         return "It was still installed: no file was written."
-    if built.protected.way == "hard links":
+    if built.way == "hard links":
         return "Files are shared by hard links and write-protected, so that no edit reaches others."
-    if built.protected.way == "shared blocks":
+    if built.way == "shared blocks":
         return "Files share their blocks until one is changed (reflink)."
     return "Files are copies: this file system cannot share them."
 
 
 def _unrun_scripts(built: Built | None) -> tuple[str, ...]:
-    if built is None or not built.protected.scripts:
+    if built is None or not built.scripts:
         return ()
-    names = ", ".join(built.protected.scripts)
+    names = ", ".join(built.scripts)
     return (f"Scripts that packages bring for after their installation were not run: {names}.",)

@@ -11,19 +11,23 @@ from jupyter_mlinfn.environments.engine.committing import Installed, put_in_plac
 from jupyter_mlinfn.environments.engine.installing import install_conda, install_pip
 from jupyter_mlinfn.environments.engine.pip_packages import Pip
 from jupyter_mlinfn.environments.engine.plans import Plan
-from jupyter_mlinfn.environments.engine.protecting import Protected, protect
-from jupyter_mlinfn.environments.engine.records import note_constraints, stem
+from jupyter_mlinfn.environments.engine.records import note_constraints
 from jupyter_mlinfn.environments.engine.reporting import Reporter
+from jupyter_mlinfn.environments.engine.sharing import Way, unrun_scripts, way_of
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own import manifest
 
 
 @dataclass(frozen=True)
 class Built:
-    """A prefix ready to be put in place; ``listed`` is its manifest."""
+    """A prefix ready to be put in place; ``listed`` is its manifest.
+
+    ``scripts`` are the packages whose post-link scripts were not run.
+    """
 
     installed: Installed
-    protected: Protected
+    way: Way
+    scripts: tuple[str, ...]
     listed: Path
 
 
@@ -64,12 +68,11 @@ class Builder:
         scratch = self._task.folder
         install_pip(pip, self._staging, final, scratch=scratch, reporter=self._reporter)
         self._reporter.say("finishing", "Looking through the files")
-        names = [stem(record.file_name) for record in plan.records]
-        protected = protect(self._staging, names, self._task.layout.packages)
         listed = self._task.folder / "manifest.json"
         found = manifest.write(self._staging, listed)
         installed = Installed(found.size, found.files, python_in(self._staging))
-        return Built(installed, protected, listed)
+        way = way_of(self._staging, self._task.layout.packages)
+        return Built(installed, way, tuple(unrun_scripts(self._staging)), listed)
 
     def put_in_place(self, lock: Lock, built: Built) -> None:
         """Give the staged prefix its final name. Raises OSError."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rattler import RepoDataRecord
@@ -14,8 +16,10 @@ from jupyter_mlinfn.environments.engine.checking import check
 from jupyter_mlinfn.environments.engine.failures import of_installer, of_system
 from jupyter_mlinfn.environments.engine.pip_packages import Pip
 from jupyter_mlinfn.environments.engine.progress import InstallProgress
-from jupyter_mlinfn.environments.engine.records import note_constraints, to_record
+from jupyter_mlinfn.environments.engine.records import note_constraints, stem, to_record
 from jupyter_mlinfn.environments.engine.reporting import Reporter
+from jupyter_mlinfn.environments.engine.sharing import way_of
+from jupyter_mlinfn.environments.engine.unpacked import edited, forget, protect
 from jupyter_mlinfn.environments.locks.document import Lock, LockedPackage
 
 
@@ -51,10 +55,34 @@ def install_conda(
     cache: Path,
     reporter: Reporter,
 ) -> None:
-    """Check, fetch and link the conda packages. Link scripts of packages are never run."""
+    """Check, fetch and link the conda packages. Link scripts of packages are never run.
+
+    A package whose unpacked files were edited in the cache is unpacked anew.
+    """
     staging.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    names = [stem(record.file_name) for record in records]
     check(records, cache, reporter)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        looking = pool.submit(edited, cache, names)
+        _link(records, staging, final_prefix, cache, reporter)
+        spoiled = looking.result()
+    if spoiled:
+        forget(cache, spoiled)
+        shutil.rmtree(staging)
+        check(records, cache, reporter)
+        _link(records, staging, final_prefix, cache, reporter)
+    if way_of(staging, cache) == "hard links":
+        protect(cache, names)
+
+
+def _link(
+    records: Sequence[RepoDataRecord],
+    staging: Path,
+    final_prefix: str,
+    cache: Path,
+    reporter: Reporter,
+) -> None:
     reporter.say("linking", done=0, total=len(records), unit="packages")
     # rattler's protocol has bodies for all methods, which mypy takes for abstract ones
     progress = InstallProgress(reporter, len(records))  # type: ignore[abstract]
