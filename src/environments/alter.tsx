@@ -81,7 +81,7 @@ export function Alter(props: IAlterProps): React.ReactElement {
           search={text =>
             kind === 'add'
               ? environments.client.searchPackages(text)
-              : installed.then(details => among(details, text))
+              : installed().then(details => among(details, text))
           }
         />
       )}
@@ -118,15 +118,16 @@ export function alteration(
   }
 }
 
+/** What is in it; asked for once, when it is first needed. */
 function useInstalled(
   environments: EnvironmentsModel,
   name: string
-): Promise<EnvironmentDetails> {
-  return React.useMemo(() => {
-    const details = environments.client.environment(name);
-    details.catch(() => undefined); // told where somebody waits for it
-    return details;
-  }, [environments, name]);
+): () => Promise<EnvironmentDetails> {
+  const asked = React.useRef<Promise<EnvironmentDetails> | null>(null);
+  return () => {
+    asked.current ??= environments.client.environment(name);
+    return asked.current;
+  };
 }
 
 /** Installed packages with names like this, in the form of a search. */

@@ -95,7 +95,8 @@ export class EnvironmentsModel extends VDomModel {
 
   /**
    * What is to be told of the own environment `name`: the task that runs, or the last one that
-   * ended and was not read yet, unless it ended well before this page was opened. Previews are told where they were asked for.
+   * ended and was not read yet, unless it ended well before this page was opened. Previews are
+   * told where they were asked for.
    */
   newsOf(name: string): Task | null {
     const newest = this._tasks.find(
@@ -134,9 +135,16 @@ export class EnvironmentsModel extends VDomModel {
     });
   }
 
-  /** Say a sentence to screen readers. */
-  announce(sentence: string): void {
-    this._announced.emit(sentence);
+  /** Look until this task has ended, also while the panel is hidden. */
+  watchUntilEnded(id: string): void {
+    const watching = this.watch();
+    const onTask = (_: this, task: Task) => {
+      if (task.id === id && task.state !== 'running') {
+        this._taskChanged.disconnect(onTask);
+        watching.dispose();
+      }
+    };
+    this._taskChanged.connect(onTask);
   }
 
   /** Take in what an action of this page answered, before the live frame comes. */

@@ -31,6 +31,7 @@ interface ITaskDialogProps {
 export function TaskDialog(props: ITaskDialogProps): React.ReactElement {
   const { model, request } = props;
   useModel(model);
+  useModel(model.environments); // what comes next depends on what there is now
   const form = React.useRef<HTMLFormElement>(null);
   useFocus(form, model.step);
   const onSubmit = (event: React.FormEvent) => {

@@ -20,6 +20,7 @@ export class TaskModel extends VDomModel {
   constructor(readonly environments: EnvironmentsModel) {
     super();
     environments.taskChanged.connect(this._onTask, this);
+    this._watching = environments.watch();
   }
 
   get step(): Step {
@@ -99,6 +100,10 @@ export class TaskModel extends VDomModel {
     }
     this._cancelPreview();
     this._attending?.dispose();
+    if (this._task?.state === 'running') {
+      this.environments.watchUntilEnded(this._task.id);
+    }
+    this._watching.dispose();
     this.environments.taskChanged.disconnect(this._onTask, this);
     super.dispose();
   }
@@ -139,6 +144,7 @@ export class TaskModel extends VDomModel {
       void this.environments.client.cancelTask(task.id).catch(() => undefined);
     } else {
       this.environments.put(task);
+      this.environments.watchUntilEnded(task.id);
     }
   }
 
@@ -202,6 +208,7 @@ export class TaskModel extends VDomModel {
     }
   }
 
+  private readonly _watching: IDisposable;
   private _attending: IDisposable | null = null;
   private _cancelling = false;
   private _current: Task | null = null;

@@ -168,6 +168,15 @@ test.describe('with a channel', () => {
     );
     await page.keyboard.press('Escape');
 
+    await chooseFromMenu(page, 'mine', 'Pack…');
+    open = dialog(page, 'Pack mine');
+    await previewAndDo(open, 'Pack', /mine/);
+    await look(page, 'environment-packed');
+    await open.getByRole('button', { name: 'Close' }).click();
+    await expect(environment(page, 'mine')).toContainText('packed ✓');
+    await environment(page, 'mine').hover();
+    await look(page, 'environment-hover');
+
     await chooseFromMenu(page, 'mine', 'History…');
     open = dialog(page, 'History of mine');
     await expect(open.getByRole('listitem')).toHaveCount(2);
@@ -253,6 +262,7 @@ test.describe('with a channel', () => {
     await environment(page, 'fresh').focus();
     await page.keyboard.press('Enter');
     await expect(environment(page, 'fresh')).toContainText('sha256:');
+    await look(page, 'environment-facts-dark');
     await page.keyboard.press('ContextMenu');
     await page.getByRole('menuitem', { name: 'Delete…' }).click();
     await expect(dialog(page, 'Delete fresh')).toContainText(
