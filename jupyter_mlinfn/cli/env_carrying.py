@@ -59,6 +59,8 @@ class Steps:
         task = follow(self.bench.tasks, self.bench.tasks.start(request))
         if not self.as_json or task.state != "succeeded":
             tell_end(task)
+        if task.state == "succeeded" and task.action in ("change", "restore"):
+            self._tell_who_keeps_the_old(task.name)
         return task
 
     def end(self, task: Task) -> int:
@@ -70,6 +72,20 @@ class Steps:
             emit(task)
         declined = task.preview and task.state == "succeeded" and not self.dry_run
         return 1 if declined and not changes_nothing(task) else exit_code(task)
+
+    def _tell_who_keeps_the_old(self, name: str) -> None:
+        """Kernels that run in it are not changed under their feet; people should know."""
+        from jupyter_mlinfn.cli.env_words import users
+        from jupyter_mlinfn.cli.terminal import say
+        from jupyter_mlinfn.model.errors import MlinfnError
+
+        try:
+            used_by = self.bench.own.details(name).used_by
+        except MlinfnError:
+            return  # deleted meanwhile, or jobs cannot be asked: the change was told already
+        kernels = [user for user in used_by if user.kind == "kernel"]
+        if kernels:
+            say(f"What runs now keeps its packages until you restart it: {users(kernels)}.")
 
     def _preview(self, request: TaskRequest) -> Task:
         from jupyter_mlinfn.cli.env_following import follow

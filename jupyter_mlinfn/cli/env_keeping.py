@@ -95,7 +95,7 @@ def delete(name: str, force: bool, dry_run: bool, yes: bool, as_json: bool) -> i
 
 def show_what_goes(details: EnvironmentDetails) -> None:
     """How much it is, and who uses it."""
-    from jupyter_mlinfn.cli.env_words import joined
+    from jupyter_mlinfn.cli.env_words import users
     from jupyter_mlinfn.cli.terminal import answer, inert
     from jupyter_mlinfn.model.quantities import show_count, show_memory
 
@@ -104,7 +104,7 @@ def show_what_goes(details: EnvironmentDetails) -> None:
     files = f"{show_count(row.files, 'file')}, " if row.files is not None else ""
     answer(f"{inert(row.name)}: {size}{files}{show_count(len(details.history), 'state')}.")
     if details.used_by:
-        answer(f"Used by {inert(joined([f'{one.kind} {one.name}' for one in details.used_by]))}.")
+        answer(f"Used by {users(details.used_by)}.")
 
 
 @click.command()

@@ -10,6 +10,7 @@ from jupyter_mlinfn.model.quantities import show_count, show_memory
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from jupyter_mlinfn.model.environment_answers import Usage
     from jupyter_mlinfn.model.environment_tasks import Change, PackageChange, Task
 
 SHOWN = 40
@@ -89,6 +90,11 @@ def tell_problems(task: Task) -> None:
             if text and text not in said:
                 say(f"    {inert(text)}")
                 said += text
+
+
+def users(used_by: Sequence[Usage]) -> str:
+    """``job fit and kernel 1a2b3c4d``."""
+    return joined([inert(f"job {one.name}" if one.kind == "job" else one.name) for one in used_by])
 
 
 def joined(words: Sequence[str]) -> str:

@@ -134,7 +134,7 @@ def show_packages(packages: Sequence[Package]) -> None:
 
 def facts(details: EnvironmentDetails) -> Iterator[tuple[str, str]]:
     """What is known, each with its title; what is not known is left out."""
-    from jupyter_mlinfn.cli.env_words import joined
+    from jupyter_mlinfn.cli.env_words import users
     from jupyter_mlinfn.cli.records import clock
     from jupyter_mlinfn.model.quantities import show_count, show_memory
 
@@ -165,7 +165,7 @@ def facts(details: EnvironmentDetails) -> Iterator[tuple[str, str]]:
     for image in details.images:
         yield "Image", f"{image.path} ({image.format}, {show_memory(image.size)})"
     if details.used_by:
-        yield "Used by", joined([f"{one.kind} {one.name}" for one in details.used_by])
+        yield "Used by", users(details.used_by)
     if row.problem:
         yield "Problem", row.problem
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -232,6 +234,34 @@ def test_at_a_terminal_progress_is_shown_and_ctrl_c_cancels(
     assert (code, "Cancelled" in said) == (130, True)
     assert "Do it" not in said
     assert names(program) == set()
+
+
+@pytest.fixture
+def somebody_running(mine: Program) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the environment ``mine``, as a kernel is one."""
+    prefix = mine.run("env", "show", "mine", "--json").json["environment"]["prefix"]
+    python = str(Path(prefix) / "bin" / "python")
+    with subprocess.Popen([python, "-c", "import time; time.sleep(600)"]) as process:
+        yield process
+        process.kill()
+
+
+def test_what_runs_in_it_keeps_its_files_and_that_is_said(
+    mine: Program, somebody_running: subprocess.Popen[bytes]
+) -> None:
+    changed = done(mine.run("env", "add", "mine", "greeting=2.0", "--yes"))
+    assert f"until you restart it: process {somebody_running.pid}." in changed.err
+    old = Path(os.readlink(f"/proc/{somebody_running.pid}/exe"))
+    assert old.exists()
+    done(mine.run("env", "gc", "--yes"))
+    assert old.exists()
+    refused = mine.run("env", "delete", "mine", "--yes", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (1, "environment-in-use")
+    assert old.exists()
+    somebody_running.kill()
+    somebody_running.wait()
+    done(mine.run("env", "delete", "mine", "--yes"))
+    assert not old.exists()
 
 
 @pytest.fixture
