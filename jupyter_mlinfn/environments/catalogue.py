@@ -13,6 +13,7 @@ from jupyter_mlinfn.environments.discovery import find_prefixes
 from jupyter_mlinfn.environments.inventory import digest, inventory, python_version
 from jupyter_mlinfn.environments.kernels import FoundKernel, SpecFinder, find_kernels
 from jupyter_mlinfn.environments.measurements import Measurements, Wanted
+from jupyter_mlinfn.environments.own.cuda import cuda_need
 from jupyter_mlinfn.environments.own.layout import Layout
 from jupyter_mlinfn.environments.own.rows import telling
 from jupyter_mlinfn.environments.own.store import OwnEnvironments
@@ -136,6 +137,7 @@ class Catalogue:
             size=measured.size if measured else None,
             files=measured.files if measured else None,
             measured_at=measured.measured_at if measured else None,
+            cuda=self.own.verdicts.of(cuda_need(packages)),
             problem=None if place.python or source == "conda" else "It holds no Python any more.",
         )
         return row, wanted

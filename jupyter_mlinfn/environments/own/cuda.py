@@ -10,18 +10,53 @@ programs of every older CUDA, and of newer ones of the same major version within
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping
+from threading import Lock
 
-from jupyter_mlinfn.model.environments import CudaFit, Package
+from jupyter_mlinfn.model.environments import CudaDriver, CudaFit, Package
+from jupyter_mlinfn.model.errors import Unavailable
 
 Version = tuple[int, int]
 
+_VERSION_STAYS = 60.0
 _RUNTIMES = {"cuda-version", "cudatoolkit", "cuda-cudart", "cuda-runtime"}
 _WHEEL_RUNTIME = re.compile(r"nvidia-cuda-runtime(?:-cu[0-9]+)?", re.ASCII)
 _BUILD = re.compile(r"(?:^|_|py[0-9.]*_?)cuda_?([0-9]+(?:\.[0-9]+)?)", re.ASCII)
 _LOCAL = re.compile(r"\+cu([0-9]{2,3})", re.ASCII)
 _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 _AT_LEAST = re.compile(r">=?\s*([0-9]+(?:\.[0-9]+)?)", re.ASCII)
+
+
+class Verdicts:
+    """Whether environments run with the driver of this machine.
+
+    The driver is asked when the first environment needs CUDA, then not again for a minute: its
+    version changes with a restart at most. Thread-safe.
+    """
+
+    def __init__(self, driver: CudaDriver | None) -> None:
+        self._driver = driver
+        self._lock = Lock()
+        self._asked = float("-inf")
+        self._answer: tuple[str | None, bool] = (None, False)
+
+    def of(self, need: Version | None) -> CudaFit | None:
+        """The verdict; ``None`` where CUDA is not needed. May block while the driver is asked."""
+        if need is None:
+            return None
+        with self._lock:
+            if time.monotonic() - self._asked > _VERSION_STAYS:
+                self._answer = self._ask()
+                self._asked = time.monotonic()
+            version, silent = self._answer
+        return judge(need, version, silent=silent)
+
+    def _ask(self) -> tuple[str | None, bool]:
+        try:
+            return (self._driver.cuda() if self._driver else None), False
+        except Unavailable:
+            return None, True
 
 
 def cuda_need(packages: Iterable[Package]) -> Version | None:

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from jupyter_mlinfn.environments.locks.document import Lock
-from jupyter_mlinfn.environments.own.cuda import Version, cuda_need, judge, stated_need
+from jupyter_mlinfn.environments.own.cuda import Verdicts, Version, cuda_need, stated_need
 from jupyter_mlinfn.environments.own.layout import Place
 from jupyter_mlinfn.environments.own.managed import ManagedEnvironment
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord
 from jupyter_mlinfn.environments.own.states import packages_in, read_papers
 from jupyter_mlinfn.environments.own.using import Users
 from jupyter_mlinfn.model.environment_answers import Usage
-from jupyter_mlinfn.model.environments import CudaDriver, CudaFit, Environment, Package
-from jupyter_mlinfn.model.errors import MlinfnError, Unavailable
+from jupyter_mlinfn.model.environments import Environment, Package
+from jupyter_mlinfn.model.errors import MlinfnError
 
 _TELLING = (
     "torch", "pytorch", "tensorflow", "jax", "root", "geant4", "scikit-learn", "xgboost",
@@ -33,12 +33,11 @@ def telling(packages: Sequence[Package]) -> tuple[Package, ...]:
 
 
 class Rows:
-    """Makes rows; the GPU driver is asked once, and only when an environment needs CUDA."""
+    """Makes rows out of what was looked up once for all of them."""
 
-    def __init__(self, users: Users, driver: CudaDriver | None) -> None:
+    def __init__(self, users: Users, verdicts: Verdicts) -> None:
         self._users = users
-        self._driver = driver
-        self._asked: tuple[str | None, bool] | None = None
+        self._verdicts = verdicts
 
     def own(
         self, place: Place, record: EnvironmentRecord, digest: str, kernels: Iterable[str] = ()
@@ -71,7 +70,7 @@ class Rows:
             digest=digest,
             packed=bool(images),
             images=record.images,
-            cuda=self.cuda(need),
+            cuda=self._verdicts.of(need),
             made_by=record.made_by,
             made_at=record.made_at,
             origin=record.origin,
@@ -110,7 +109,7 @@ class Rows:
             digest=one.digest,
             packed=bool(one.images),
             images=one.images,
-            cuda=self.cuda(need),
+            cuda=self._verdicts.of(need),
             made_by=record.made_by if record else None,
             made_at=one.made_at,
             origin=record.origin if record else None,
@@ -119,18 +118,6 @@ class Rows:
             used_by_jobs=self._jobs(usage),
             last_used=self._last_used(prefix, one.made_at),
         )
-
-    def cuda(self, need: Version | None) -> CudaFit | None:
-        """Whether that runs with the driver here; ``None`` where CUDA is not needed."""
-        if need is None:
-            return None
-        if self._asked is None:
-            try:
-                self._asked = (self._driver.cuda() if self._driver else None, False)
-            except Unavailable:
-                self._asked = (None, True)
-        version, silent = self._asked
-        return judge(need, version, silent=silent)
 
     def _jobs(self, used: Sequence[Usage]) -> int | None:
         return sum(use.kind == "job" for use in used) if self._users.jobs_known else None

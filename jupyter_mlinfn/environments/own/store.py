@@ -16,6 +16,7 @@ from jupyter_mlinfn.environments.inventory import inventory
 from jupyter_mlinfn.environments.kernels import FoundKernel
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own import kernels, removing, sharing
+from jupyter_mlinfn.environments.own.cuda import Verdicts
 from jupyter_mlinfn.environments.own.layout import Layout, Place
 from jupyter_mlinfn.environments.own.managed import (
     ManagedEnvironment,
@@ -59,7 +60,9 @@ Owner = tuple[Literal["own", "managed"], str]
 
 
 class OwnEnvironments:
-    """``managed`` are the places of managed environments, ``users`` tells which jobs there are."""
+    """``managed`` are the places of managed environments, ``users`` tells which jobs there are,
+    ``driver`` what CUDA can do here.
+    """
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class OwnEnvironments:
         self.layout = layout
         self.places = tuple(managed)
         self._users = users
-        self._driver = driver
+        self.verdicts = Verdicts(driver)
 
     def record(self, name: str) -> EnvironmentRecord:
         """The record of an own environment. Raises what :func:`read_record` raises."""
@@ -148,7 +151,7 @@ class OwnEnvironments:
         managed = self.managed()
         if not records and not managed:
             return []
-        rows = Rows(Users.as_far_as_known(self._users), self._driver)
+        rows = Rows(Users.as_far_as_known(self._users), self.verdicts)
         named: dict[Owner, list[str]] = defaultdict(list)
         for kernel, owner in owners.items():
             named[owner].append(kernel)
@@ -168,7 +171,7 @@ class OwnEnvironments:
         Without a digest, whoever uses any of its states uses it.
         """
         users = Users.as_far_as_known(self._users)
-        rows = Rows(users, self._driver)
+        rows = Rows(users, self.verdicts)
         try:
             state = self.state(name)
         except NotFound:
