@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.image import shelf, squashfs
@@ -82,15 +82,17 @@ def difference(below: Contents, whole: Contents) -> tuple[list[str], list[str]]:
     their name alone. Both sorted.
     """
     changed = [path for path in whole.entries if not _same(path, below, whole)]
-    kept = (*whole.entries, CONTENTS)
-    folders = {str(parent) for path in kept for parent in PurePosixPath(path).parents}
+    folders: set[str] = set()
+    for path in (*whole.entries, CONTENTS):
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
     gone: set[str] = set()
     for path in below.entries.keys() - whole.entries.keys():
-        top = path
-        for parent in PurePosixPath(path).parents:
-            if str(parent) in folders:
-                break
-            top = str(parent)
+        top, folder = path, path.rpartition("/")[0]
+        while folder and folder not in folders:
+            top, folder = folder, folder.rpartition("/")[0]
         if top not in whole.entries:
             gone.add(top)
     return sorted(changed), sorted(gone)

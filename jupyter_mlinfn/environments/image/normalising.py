@@ -65,7 +65,7 @@ def _conda_record(record: dict[str, Any]) -> bytes:
     paths = record.get("paths_data")
     if isinstance(paths, dict) and isinstance(paths.get("paths"), list):
         paths["paths"] = sorted(paths["paths"], key=lambda item: str(item.get("_path")))
-    return json.dumps(record, sort_keys=True, indent=1).encode() + b"\n"
+    return json.dumps(record, sort_keys=True).encode() + b"\n"
 
 
 def _pip_record(record: Path) -> None:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from jupyter_mlinfn.environments.image.verifying import digest_of
 from jupyter_mlinfn.environments.reading import read_head
 from jupyter_mlinfn.model.environment_tasks import PackedImage
+from jupyter_mlinfn.process.detach import start_detached
 from jupyter_mlinfn.process.durable import write_durably
 from jupyter_mlinfn.process.locks import acquire, held
 
@@ -97,7 +98,7 @@ def put(images: Path, file: Path, paper: Paper) -> PackedImage:
 
 @contextmanager
 def workplace(images: Path) -> Iterator[Path]:
-    """A folder to pack in, on the images' file system; gone afterwards.
+    """A folder to pack in, on the images' file system; gone soon afterwards.
 
     What packers that were killed left behind is removed first. Raises OSError.
     """
@@ -113,7 +114,19 @@ def workplace(images: Path) -> Iterator[Path]:
         folder.mkdir(mode=0o700)
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.unlink(missing_ok=True)
         if descriptor is not None:
             os.close(descriptor)
+        _remove_beside(folder, lock)
+
+
+def _remove_beside(folder: Path, lock: Path) -> None:
+    """Let another process remove the folder: tens of thousands of files take seconds.
+
+    If it is killed, the next packer removes what is left, because nobody holds ``lock`` then.
+    """
+    argv = ("rm", "-rf", "--", str(folder), str(lock))
+    try:
+        start_detached(argv, env={"PATH": os.defpath}, cwd=folder.parent, nice=5)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.unlink(missing_ok=True)
