@@ -10,6 +10,8 @@ export function ChangeView(props: {
   change: Change;
   /** False where it is told of what was, as in a comparison. */
   withSummary?: boolean;
+  /** False where packages stay as they are. */
+  withCount?: boolean;
 }): React.ReactElement {
   const { change } = props;
   const cost = costText(change);
@@ -17,7 +19,9 @@ export function ChangeView(props: {
     <div>
       {props.withSummary !== false && (
         <>
-          <p className="jp-Mlinfn-lead">{changeText(change)}</p>
+          {props.withCount !== false && (
+            <p className="jp-Mlinfn-lead">{changeText(change)}</p>
+          )}
           {cost && <p className="jp-Mlinfn-numbers">{cost}</p>}
           {change.note && <p>{change.note}</p>}
         </>

@@ -108,9 +108,15 @@ function Body({ model }: { model: TaskModel }): React.ReactElement | null {
     <>
       {step === 'ended' && <p className="jp-Mlinfn-lead">{result.text}</p>}
       {result.change && (
-        <ChangeView change={result.change} withSummary={step === 'deciding'} />
+        <ChangeView
+          change={result.change}
+          withSummary={step === 'deciding'}
+          withCount={shown.action !== 'pack'}
+        />
       )}
-      {result.image && <p className="jp-Mlinfn-path">{result.image.path}</p>}
+      {result.image && !result.text.includes(result.image.path) && (
+        <p className="jp-Mlinfn-path">{result.image.path}</p>
+      )}
     </>
   );
 }

@@ -170,7 +170,9 @@ test.describe('with a channel', () => {
 
     await chooseFromMenu(page, 'mine', 'Pack…');
     open = dialog(page, 'Pack mine');
-    await previewAndDo(open, 'Pack', /mine/);
+    await previewAndDo(open, 'Pack', /mine/, () =>
+      look(page, 'environment-pack')
+    );
     await look(page, 'environment-packed');
     await open.getByRole('button', { name: 'Close' }).click();
     await expect(environment(page, 'mine')).toContainText('packed ✓');
@@ -258,6 +260,30 @@ test.describe('with a channel', () => {
       await look(page, `environments-${width}-dark`);
     }
     await noAxeViolations(page, `#${ENVIRONMENTS}`);
+
+    await chooseFromMenu(page, 'fresh', 'Update…');
+    let change = dialog(page, 'Update fresh');
+    await change.getByRole('button', { name: 'Preview', exact: true }).click();
+    await expect(change).toContainText(/would be/);
+    await look(page, 'environment-update-dark');
+    await page.keyboard.press('Escape');
+
+    await chooseFromMenu(page, 'fresh', 'Remove Packages…');
+    change = dialog(page, 'Remove packages from fresh');
+    await change.getByRole('combobox').fill('human');
+    const option = change.getByRole('option', { name: /humanize/ });
+    await expect(option).toBeVisible();
+    await page.keyboard.press('ArrowDown');
+    await expect(option).toHaveAttribute('aria-selected', 'true');
+    await page.keyboard.press('Enter');
+    await previewAndDo(change, 'Remove', /1 package would be removed/);
+    await page.keyboard.press('Escape');
+    await expect(environment(page, 'fresh')).toContainText('2 packages');
+
+    await panel.getByRole('button', { name: 'Free space…' }).click();
+    await expect(dialog(page, 'Free space')).toContainText(/would go|in use/);
+    await look(page, 'environments-free-space-dark');
+    await page.keyboard.press('Escape');
 
     await environment(page, 'fresh').focus();
     await page.keyboard.press('Enter');
