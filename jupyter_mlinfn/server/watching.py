@@ -53,25 +53,23 @@ class EnvironmentsWatch:
     def look(self) -> bytes | None:
         """A delta's data; ``None`` when nothing changed since the last call."""
         with self._lock:
-            if self._environments is None or not self._worth_looking():
+            stamp = self._folders()
+            if self._environments is None or not self._worth_looking(stamp):
                 return None
             before, now = self._tasks, _by_id(self._list_tasks())
             changed = tuple(task for task in now.values() if before.get(task.id) != task)
             gone = tuple(name for name in before if name not in now)
             found = self._new_environments(ended=any(task.result for task in changed))
-            self._tasks = now
+            self._tasks, self._stamp = now, stamp
             if not (changed or gone or found):
                 return None
             changes = TaskChanges(environments=found, changed=changed, gone=gone)
             return changes.model_dump_json().encode()
 
-    def _worth_looking(self) -> bool:
+    def _worth_looking(self, stamp: tuple[int, ...]) -> bool:
         running = any(task.state == "running" for task in self._tasks.values())
-        stamp = self._folders()
-        if stamp != self._stamp:
-            self._stamp = stamp
-            return True
-        return running or self.due or monotonic() - self._looked >= self._patience()
+        late = monotonic() - self._looked >= self._patience()
+        return running or self.due or late or stamp != self._stamp
 
     def _patience(self) -> float:
         measuring = self._environments is not None and self._environments.measuring

@@ -81,6 +81,7 @@ class EnvironmentTasks:
         self.layout = layout
         self._policy = policy
         self._engine = engine
+        self._ended: dict[str, tuple[int, Task]] = {}
 
     def start(self, request: TaskRequest, *, key: str | None = None) -> Task:
         """Start ``request`` in a process of its own; the same ``key`` again gives the same task.
@@ -108,6 +109,18 @@ class EnvironmentTasks:
     def read(self, identifier: str) -> Task:
         """The task as it is now. Raises :class:`NotFound`, :class:`Unavailable`."""
         folder = self.layout.task(identifier)
+        ended = _changed_at(folder / "result.json")
+        known = self._ended.get(identifier)
+        if ended is not None and known is not None and known[0] == ended:
+            return known[1]
+        task = self._read(folder)
+        if ended is not None:
+            # it is looked at four times a second, and a request may hold a lock file of megabytes
+            self._ended[identifier] = (ended, task)
+        return task
+
+    def _read(self, folder: Path) -> Task:
+        identifier = folder.name
         try:
             request = _REQUEST.validate_json(read_head(folder / "request.json", _LARGEST))
             started = (folder / "request.json").stat().st_mtime
@@ -170,6 +183,7 @@ class EnvironmentTasks:
         old = [task for task in self._all() if task.result and task.result.ended_at < since]
         for task in old:
             shutil.rmtree(self.layout.task(task.id), ignore_errors=True)
+            self._ended.pop(task.id, None)
         return len(old)
 
     def running(self, name: str) -> Task | None:
@@ -309,6 +323,13 @@ def _busy(name: str, why: str) -> Conflict:
         field="name",
         hint="Wait until it has ended, or cancel it. Nothing was changed by this request.",
     )
+
+
+def _changed_at(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def _read_result(folder: Path) -> TaskResult | None:
