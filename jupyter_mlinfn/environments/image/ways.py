@@ -72,10 +72,18 @@ class Way:
 
 
 def environment(prefix: str) -> dict[str, str]:
-    """This process's environment, for a program of the environment at ``prefix``."""
-    environ = {k: v for k, v in os.environ.items() if k not in {"PYTHONHOME", "PYTHONPATH"}}
-    path = environ.get("PATH", os.defpath)
-    return {**environ, "PATH": f"{prefix}/bin:{path}", "CONDA_PREFIX": prefix}
+    """This process's environment, for a program of the environment at ``prefix``.
+
+    Its Python imports from there alone: neither from ``PYTHONPATH`` nor from the person's own
+    ``~/.local``.
+    """
+    path = os.environ.get("PATH", os.defpath)
+    own = {"PATH": f"{prefix}/bin:{path}", "CONDA_PREFIX": prefix, "PYTHONNOUSERSITE": "1"}
+    return {**_without_python(), **own}
+
+
+def _without_python() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k not in {"PYTHONHOME", "PYTHONPATH"}}
 
 
 # -- the kernel mounts --------------------------------------------------------------------------
@@ -191,9 +199,13 @@ def _enter_apptainer(wish: Wish) -> Command:
     else:
         words += ["-B", f"{top.path}:{FINAL_PREFIX}:image-src=/"]
         words += [str(wish.container)] if wish.container else _host_as_container(wish.scratch)
-    inside = {"CONDA_PREFIX": FINAL_PREFIX, "PREPEND_PATH": f"{FINAL_PREFIX}/bin"}
+    inside = {
+        "CONDA_PREFIX": FINAL_PREFIX,
+        "PREPEND_PATH": f"{FINAL_PREFIX}/bin",
+        "PYTHONNOUSERSITE": "1",
+    }
     environ = {
-        **{k: v for k, v in os.environ.items() if k not in {"PYTHONHOME", "PYTHONPATH"}},
+        **_without_python(),
         **{f"{kind}ENV_{k}": v for k, v in inside.items() for kind in ("APPTAINER", "SINGULARITY")},
     }
     return Command((*words, *wish.argv), environ)

@@ -122,6 +122,25 @@ def test_scripts_of_the_environment_run(way: str, kernel_image: PackedImage, scr
     assert done.stdout.startswith("9.")
 
 
+def test_nothing_else_is_imported(
+    way: str,
+    kernel_image: PackedImage,
+    scratch: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither from PYTHONPATH nor from the person's own folder: a job runs in what was recorded."""
+    own = tmp_path / ".local" / "lib" / "python3.11" / "site-packages"
+    for folder in (own, tmp_path / "more"):
+        folder.mkdir(parents=True)
+        (folder / "comm.py").write_text("raise SystemExit('not the one of the image')")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "more"))
+    program = "import comm, sys; print(comm.__file__.startswith(sys.prefix))"
+    done = run(scratch, "--way", way, kernel_image.path, "--", "python", "-c", program)
+    assert done.stdout == "True\n", done.stderr
+
+
 def test_the_exit_code_is_the_programs(way: str, kernel_image: PackedImage, scratch: Path) -> None:
     leave = "import sys; sys.exit(7)"
     assert (
