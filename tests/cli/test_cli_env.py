@@ -421,3 +421,40 @@ def test_sharing_copies_what_others_can_clone(mine: Program) -> None:
     done(mine.run("env", "delete", "mine", "--yes"))
     done(mine.run("env", "clone", "mine", "ours", "--yes"))
     assert versions(mine, "ours")["greeting"] == "1.0"
+
+
+def test_the_story_from_a_managed_environment_to_a_job(mine: Program, make_notebook: Any) -> None:
+    """Managed → my own, with more in it, a kernel, one file, and a job in exactly that."""
+    folder = mine.home / "managed"
+    folder.mkdir()
+    done(mine.run("env", "share", "mine", str(folder)))
+    done(mine.run("env", "delete", "mine", "--yes"))
+    config = mine.home / "config" / "jupyter_mlinfn_config.py"
+    config.write_text(config.read_text() + f"c.Mlinfn.managed_environments = ['{folder}']\n")
+    (row,) = [
+        row
+        for row in mine.run("env", "list", "--json").json["environments"]
+        if row["kind"] == "managed"
+    ]
+    assert row["name"] == "mine"
+
+    done(mine.run("env", "clone", "mine", "fit", "--add", "ipykernel", "--yes"))
+    kernel = done(mine.run("env", "kernel", "fit", "--json")).json["kernel"]
+    packed = done(mine.run("env", "pack", "fit", "--yes", "--json")).json["result"]["image"]
+    assert Path(packed["path"]).stat().st_size == packed["size"]
+
+    notebook = make_notebook(
+        "fit.ipynb", ["import greeting, sys; print(greeting.VERSION, sys.prefix)"], kernel=kernel
+    )
+    job = done(mine.run("submit", str(notebook), "--env", "fit", "--wait", "--json")).json
+    digest = states(mine, "fit")[0]["digest"]
+    assert (job["state"], job["environment"]["digest"]) == ("succeeded", digest)
+    output = json.loads(Path(job["output"]).read_text())
+    (said,) = [
+        text
+        for cell in output["cells"]
+        for shown in cell.get("outputs", [])
+        for text in ["".join(shown.get("text", []))]
+        if text.startswith("1.0 ")
+    ]
+    assert str(environments(mine) / "own" / "fit") in said
