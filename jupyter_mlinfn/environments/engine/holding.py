@@ -65,10 +65,14 @@ def _is_still(place: Place, descriptor: int) -> bool:
 
 
 def _forget(place: Place) -> None:
-    """Remove the folder of an environment that was never made; only while its lock is held."""
-    for part in ("prefixes", "locks", "staging"):
-        for folder in place.folder.glob(f"{part}*"):
-            shutil.rmtree(folder, ignore_errors=True)
+    """Remove the folder of an environment that was never made; only while its lock is held.
+
+    Where there is a lock's paper but no record, somebody lost the record: then all is kept.
+    """
+    if any(place.folder.glob("locks/*/conda-lock.yml")):
+        return
+    for part in ("prefixes", "locks"):
+        shutil.rmtree(place.folder / part, ignore_errors=True)
     with suppress(OSError):  # something of the person's lies there: it stays
         place.current.unlink(missing_ok=True)
         place.lock.unlink(missing_ok=True)

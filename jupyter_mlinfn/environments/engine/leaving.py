@@ -36,11 +36,10 @@ import os, shutil, sys
 code, draft, result, staging, home = sys.argv[1:]
 shutil.rmtree(staging, ignore_errors=True)
 if home and not os.path.exists(home + "/environment.json"):
-    for part in ("prefixes", "locks"):
-        shutil.rmtree(os.path.join(home, part), ignore_errors=True)
     try:
-        os.unlink(home + "/lock")
-        os.rmdir(home)
+        if set(os.listdir(home)) == {"lock"}:
+            os.unlink(home + "/lock")
+            os.rmdir(home)
     except OSError:
         pass
 os.replace(draft, result)
@@ -79,7 +78,7 @@ class Leaving:
     def hold(self, descriptor: int, place: Place | None = None) -> None:
         """Keep this lock until the last thing is removed.
 
-        It is that of the environment at ``place``, whose folder goes if it has no record.
+        It is that of the environment at ``place``, whose folder goes if nothing else is in it.
         """
         self._locks.append(descriptor)
         self._home = place or self._home

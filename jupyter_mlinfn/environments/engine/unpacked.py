@@ -31,11 +31,13 @@ class _Mark:
 def protect(cache: Path, names: Iterable[str]) -> None:
     """Take write permission from all files of the packages ``names``. Raises OSError."""
     for name in names:
-        folder = cache / name
-        inode = folder.stat().st_ino
-        mark = _read(cache, name)
-        if mark is None or mark.inode != inode:
-            _write(cache, name, _Mark(inode, _protect_files(folder)))
+        folder, mark = cache / name, _read(cache, name)
+        try:
+            inode = folder.stat().st_ino
+            if mark is None or mark.inode != inode:
+                _write(cache, name, _Mark(inode, _protect_files(folder)))
+        except FileNotFoundError:
+            continue  # another task has just removed it, to unpack it anew
 
 
 def edited(cache: Path, names: Iterable[str]) -> list[str]:

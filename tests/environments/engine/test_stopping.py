@@ -162,3 +162,13 @@ def test_a_half_made_prefix_without_papers_is_made_anew(house: House) -> None:
     house.done(Alter(name="mine", update=("greeting>=2",)))
     assert house.record("mine").digest == digest
     assert house.is_whole("mine")
+
+
+def test_a_lost_record_costs_no_more_than_itself(house: House) -> None:
+    house.create("mine", "python", "greeting <2")
+    prefix, papers = house.prefix("mine"), house.papers("mine")
+    house.place("mine").record.unlink()
+    with holding(house.place("mine"), lambda descriptor: None):
+        pass
+    assert prefix.is_dir()
+    assert (papers / "conda-lock.yml").is_file()
