@@ -53,10 +53,10 @@ class Steps:
 
     def do(self, request: TaskRequest) -> Task:
         """Start it, follow it, say how it ended."""
-        from jupyter_mlinfn.cli.env_following import follow
+        from jupyter_mlinfn.cli.env_following import carry
         from jupyter_mlinfn.cli.env_words import tell_end
 
-        task = follow(self.bench.tasks, self.bench.tasks.start(request))
+        task = carry(self.bench.tasks, request)
         if not self.as_json or task.state != "succeeded":
             tell_end(task)
         if task.state == "succeeded" and task.action in ("change", "restore"):
@@ -88,12 +88,11 @@ class Steps:
             say(f"What runs now keeps its packages until you restart it: {users(kernels)}.")
 
     def _preview(self, request: TaskRequest) -> Task:
-        from jupyter_mlinfn.cli.env_following import follow
+        from jupyter_mlinfn.cli.env_following import carry
         from jupyter_mlinfn.cli.env_words import show_change, tell_end
         from jupyter_mlinfn.cli.terminal import answer, inert
 
-        started = self.bench.tasks.start(request.model_copy(update={"preview": True}))
-        task = follow(self.bench.tasks, started)
+        task = carry(self.bench.tasks, request.model_copy(update={"preview": True}))
         if task.state != "succeeded" or task.result is None:
             tell_end(task)
         elif not self.as_json and task.result.change is not None:

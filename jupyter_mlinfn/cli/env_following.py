@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.cli.terminal import console, inert, say
+from jupyter_mlinfn.cli.waiting import ctrl_c
 from jupyter_mlinfn.model.quantities import show_memory
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.environments.own.tasks import EnvironmentTasks
-    from jupyter_mlinfn.model.environment_tasks import Task, TaskEvent
+    from jupyter_mlinfn.model.environment_tasks import Task, TaskEvent, TaskRequest
 
 PAUSE = 0.1
 """Seconds between two looks; a look is a few small files."""
@@ -35,31 +35,34 @@ PHASES = {
 Show = Callable[["Task"], None]
 
 
-def follow(tasks: EnvironmentTasks, task: Task) -> Task:
-    """The task when it has ended. Ctrl-C asks it to stop and waits until it has."""
-    try:
+def carry(tasks: EnvironmentTasks, request: TaskRequest) -> Task:
+    """Start ``request`` and show how it goes on; the task when it has ended.
+
+    Ctrl-C, from the start on, asks the task to stop and waits until it has; pressed again, it
+    ends the waiting. Raises what ``tasks.start`` raises.
+    """
+    with ctrl_c() as pressed:
+        task = tasks.start(request)
         with progress() as show:
-            return _until_the_end(tasks, task, show)
-    except KeyboardInterrupt:
-        return _cancelled(tasks, task)
-
-
-def _until_the_end(tasks: EnvironmentTasks, task: Task, show: Show) -> Task:
-    show(task)
-    while task.state == "running":
-        time.sleep(PAUSE)
-        task = tasks.read(task.id)
-        show(task)
-    return task
+            show(task)
+            while task.state == "running" and not pressed.wait(PAUSE):
+                task = tasks.read(task.id)
+                show(task)
+        if task.state != "running":
+            return task
+        try:
+            return _cancelled(tasks, task)
+        except KeyboardInterrupt:
+            return _told(tasks.read(task.id))
 
 
 def _cancelled(tasks: EnvironmentTasks, task: Task) -> Task:
     tasks.cancel(task.id)
     say("Cancelling. What it had begun is taken away first.")
-    try:
-        task = tasks.wait(task.id, CANCEL_PATIENCE)
-    except KeyboardInterrupt:
-        task = tasks.read(task.id)
+    return _told(tasks.wait(task.id, CANCEL_PATIENCE))
+
+
+def _told(task: Task) -> Task:
     if task.state == "running":
         say(f"It has not ended yet. See: mlinfn env tasks ({task.id})")
     return task
