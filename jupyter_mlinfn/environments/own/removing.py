@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -111,7 +111,12 @@ def collect(layout: Layout, users: Users, *, dry_run: bool) -> GcPlan:
             if isinstance(record, MlinfnError):
                 waste.kept.append(GcKept(name=place.name, why=record.text))
                 continue
-            _of_environment(layout, place, read_record(place), users, waste)
+            present = read_record(place)
+            if not dry_run:
+                # after a crash a kernel may still start an old state, which is removed below
+                with suppress(OSError):
+                    kernels.renew(present, place)
+            _of_environment(place, present, users, waste, layout.own)
         _deleted(layout, waste)
         if any(held(task / "alive") for task in _inside(layout.tasks)):
             why = "A task is working; what it needs may be among them."
@@ -144,7 +149,7 @@ def _remove_all(waste: _Waste) -> None:
 
 
 def _of_environment(
-    layout: Layout, place: Place, record: EnvironmentRecord, users: Users, waste: _Waste
+    place: Place, record: EnvironmentRecord, users: Users, waste: _Waste, aside: Path
 ) -> None:
     for leftover in sorted(place.folder.glob("staging*")):
         _add(waste, "staging", place.name, leftover, partial(clear, leftover))
@@ -159,7 +164,7 @@ def _of_environment(
             who = ", ".join(f"{use.kind} {use.name}" for use in used[:_SHOWN])
             waste.kept.append(GcKept(name=f"{place.name}@{prefix.name}", why=f"In use by {who}."))
             continue
-        removal = partial(remove, prefix, layout.own)
+        removal = partial(remove, prefix, aside)
         _add(waste, "prefix", f"{place.name}@{prefix.name}", prefix, removal, place.name, digest)
 
 

@@ -92,6 +92,9 @@ def test_a_notebooks_kernel_leads_to_the_lock_it_was_written_for(
     path.write_text(before)  # as after a crash between the record and the kernel
     assert bench.environments.resolve("mlinfn-one").digest == old
     assert bench.environments.resolve("one").digest == bench.own.record("one").digest
+    bench.own.collect(dry_run=False)
+    assert not one.exists()
+    assert bench.environments.resolve("mlinfn-one").digest == bench.own.record("one").digest
 
 
 def test_what_a_person_added_to_the_kernel_is_used(bench: Workbench, one: Path) -> None:
