@@ -10,8 +10,6 @@ export function ChangeView(props: {
   change: Change;
   /** False where it is told of what was, as in a comparison. */
   withSummary?: boolean;
-  /** False where packages stay as they are. */
-  withCount?: boolean;
 }): React.ReactElement {
   const { change } = props;
   const cost = costText(change);
@@ -19,9 +17,7 @@ export function ChangeView(props: {
     <div>
       {props.withSummary !== false && (
         <>
-          {props.withCount !== false && (
-            <p className="jp-Mlinfn-lead">{changeText(change)}</p>
-          )}
+          <p className="jp-Mlinfn-lead">{changeText(change)}</p>
           {cost && <p className="jp-Mlinfn-numbers">{cost}</p>}
           {change.note && <p>{change.note}</p>}
         </>

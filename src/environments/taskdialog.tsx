@@ -106,13 +106,11 @@ function Body({ model }: { model: TaskModel }): React.ReactElement | null {
   }
   return (
     <>
-      {step === 'ended' && <p className="jp-Mlinfn-lead">{result.text}</p>}
+      {(step === 'ended' || !result.change) && (
+        <p className="jp-Mlinfn-lead">{result.text}</p>
+      )}
       {result.change && (
-        <ChangeView
-          change={result.change}
-          withSummary={step === 'deciding'}
-          withCount={shown.action !== 'pack'}
-        />
+        <ChangeView change={result.change} withSummary={step === 'deciding'} />
       )}
       {result.image && !result.text.includes(result.image.path) && (
         <p className="jp-Mlinfn-path">{result.image.path}</p>
@@ -210,8 +208,8 @@ function spoken(model: TaskModel): string {
     return 'Finding out what would change.';
   }
   if (step === 'deciding' && preview?.state === 'succeeded') {
-    const change = preview.result?.change;
-    return change ? `${changeText(change)} ${costText(change)}` : '';
+    const { change, text } = preview.result ?? {};
+    return change ? `${changeText(change)} ${costText(change)}` : (text ?? '');
   }
   if (step === 'working') {
     return 'Working.';

@@ -170,7 +170,7 @@ test.describe('with a channel', () => {
 
     await chooseFromMenu(page, 'mine', 'Pack…');
     open = dialog(page, 'Pack mine');
-    await previewAndDo(open, 'Pack', /mine/, () =>
+    await previewAndDo(open, 'Pack', /would become one file/, () =>
       look(page, 'environment-pack')
     );
     await look(page, 'environment-packed');
