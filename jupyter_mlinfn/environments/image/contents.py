@@ -68,7 +68,7 @@ def read_contents(image: ImageFile) -> Contents:
             hint="Install squashfs-tools (Debian: apt-get install squashfs-tools).",
         )
     offset = ("-offset", str(image.offset)) if image.offset else ()
-    argv = [program, "-cat", *offset, str(image.path), CONTENTS]
+    argv = [program, "-cat", *offset, str(image.path), f"{image.folder}/{CONTENTS}".lstrip("/")]
     done = run(argv, deadline=_PATIENCE, max_output=_LARGEST)
     try:
         return Contents.model_validate(json.loads(done.stdout))

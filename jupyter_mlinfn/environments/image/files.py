@@ -19,7 +19,8 @@ _MAGIC: Final = b"hsqs"
 class ImageFile:
     """The squashfs at ``offset`` of ``path``, ``size`` bytes long.
 
-    ``container`` says that the file is a whole container for Apptainer (it has a root).
+    ``container`` says that the file is a whole container for Apptainer (it has a root); then the
+    environment lies in the folder ``folder`` of the squashfs that is laid over that root.
     """
 
     path: Path
@@ -27,6 +28,7 @@ class ImageFile:
     size: int
     format: Literal["squashfs", "sif"]
     container: bool = False
+    folder: str = ""
 
 
 def open_image(path: Path, platform: str | None = None) -> ImageFile:
@@ -56,9 +58,24 @@ def open_image(path: Path, platform: str | None = None) -> ImageFile:
     )
 
 
+def root_of(path: Path, platform: str) -> ImageFile:
+    """The root of a container: a squashfs file, or the root partition of a SIF file.
+
+    Raises like :func:`open_image`, and when a SIF file has no root or one for another machine.
+    """
+    image = open_image(path, platform)
+    if image.format == "squashfs":
+        return image
+    item = sif.read_sif(image.path, platform=platform, runnable=True).partition(
+        sif.PartitionKind.PRIMARY
+    )
+    return ImageFile(image.path, item.offset, item.size, "sif", container=True)
+
+
 def _of_sif(path: Path, platform: str | None) -> ImageFile:
     found = sif.read_sif(path, platform=platform)
-    item = found.partition(sif.PartitionKind.DATA, sif.PartitionKind.PRIMARY)
+    kinds = (sif.PartitionKind.DATA, sif.PartitionKind.OVERLAY, sif.PartitionKind.PRIMARY)
+    item = found.partition(*kinds)
     with path.open("rb") as file:
         file.seek(item.offset)
         if file.read(4) != _MAGIC:
@@ -66,4 +83,5 @@ def _of_sif(path: Path, platform: str | None) -> ImageFile:
                 f"{path.name} cannot be used: its partition is no squashfs.", code="image-kind"
             )
     container = any(one.kind == sif.PartitionKind.PRIMARY for one in found.items)
-    return ImageFile(path, item.offset, item.size, "sif", container)
+    folder = FINAL_PREFIX.lstrip("/") if item.kind != sif.PartitionKind.DATA else ""
+    return ImageFile(path, item.offset, item.size, "sif", container, folder)

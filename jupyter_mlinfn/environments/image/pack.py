@@ -16,7 +16,7 @@ from jupyter_mlinfn.environments.engine.installing import install
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.image import bytecode, shelf, sif, squashfs
 from jupyter_mlinfn.environments.image.contents import CONTENTS, Contents, list_contents
-from jupyter_mlinfn.environments.image.files import FINAL_PREFIX
+from jupyter_mlinfn.environments.image.files import FINAL_PREFIX, ImageFile, root_of
 from jupyter_mlinfn.environments.image.modules import find_python
 from jupyter_mlinfn.environments.image.normalising import normalise, write_papers
 from jupyter_mlinfn.environments.image.verifying import digest_of
@@ -32,7 +32,7 @@ from jupyter_mlinfn.environments.own.layout import Layout, Place
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord
 from jupyter_mlinfn.environments.reading import read_text_head
 from jupyter_mlinfn.model.environment_tasks import PackedImage
-from jupyter_mlinfn.model.errors import Conflict
+from jupyter_mlinfn.model.errors import Conflict, InputError
 
 Format = Literal["squashfs", "sif"]
 _LARGEST_LOCK: Final = 64 * 2**20
@@ -46,6 +46,7 @@ def pack(
     reporter: Reporter,
     *,
     compressor: str | None = None,
+    container: Path | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> PackedImage:
     """The image of the environment's lock in use; packed only when it is not there yet.
@@ -68,6 +69,7 @@ def pack(
         format,
         reporter,
         compressor=compressor,
+        container=container,
         cancelled=cancelled,
     )
 
@@ -80,19 +82,26 @@ def pack_lock(
     reporter: Reporter,
     *,
     compressor: str | None = None,
+    container: Path | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> PackedImage:
     """The image of ``lock`` for ``platform``, packed or found in ``layout.images``.
 
     ``compressor``: ``zstd``, ``lz4`` or ``gzip``; by default what the Apptainer installed here
-    can read. Raises :class:`MlinfnError` in words for people; nothing is left half made.
+    can read. ``container`` is a squashfs or SIF file with the root of a Linux system: with it the
+    SIF file is a whole container, ``apptainer exec FILE.sif python`` runs; without one it holds
+    the environment alone.
+
+    Raises :class:`MlinfnError` in words for people; nothing is left half made.
     """
     squashfs.mksquashfs()
+    root = _root(container, platform, format)
     recipe = shelf.Recipe(
         lock=lock.digest(platform),
         platform=platform,
         format=format,
         compressor=compressor or squashfs.compressor_for(),
+        container=digest_of(container, layout.images / ".digests") if container else None,
     )
     if found := shelf.find(layout.images, recipe):
         return found
@@ -100,8 +109,8 @@ def pack_lock(
         prefix = work / "env"
         contents = build(lock, platform, layout, work, reporter, cancelled)
         image = work / "image"
-        _write(prefix, image, recipe.compressor, contents, reporter, cancelled)
-        return finish(image, work, recipe, layout, reporter)
+        _write(prefix, image, recipe, contents, reporter, cancelled)
+        return finish(image, work, recipe, layout, reporter, root)
 
 
 def build(
@@ -147,17 +156,20 @@ def build(
 
 
 def finish(
-    image: Path, work: Path, recipe: shelf.Recipe, layout: Layout, reporter: Reporter
+    image: Path,
+    work: Path,
+    recipe: shelf.Recipe,
+    layout: Layout,
+    reporter: Reporter,
+    root: ImageFile | None = None,
 ) -> PackedImage:
     """Give a finished squashfs file its form, its name and its paper."""
     reporter.say("finishing")
     if recipe.format == "sif":
         whole = work / "image.sif"
-        partition = sif.Partition("environment", image, sif.PartitionKind.DATA)
         labels = {"org.jupyter-mlinfn.prefix": FINAL_PREFIX}
-        sif.write_sif(
-            whole, (partition,), platform=recipe.platform, lock=recipe.lock, labels=labels
-        )
+        partitions = _partitions(image, root)
+        sif.write_sif(whole, partitions, platform=recipe.platform, lock=recipe.lock, labels=labels)
         image = whole
     image.chmod(0o555 if recipe.format == "sif" else 0o444)
     packed = PackedImage(
@@ -173,10 +185,33 @@ def finish(
     return shelf.put(layout.images, image, paper)
 
 
+def _root(container: Path | None, platform: str, format: Format) -> ImageFile | None:
+    if container is None:
+        return None
+    if format != "sif":
+        raise InputError(
+            "Only a SIF image can hold a container's root.",
+            code="image-container",
+            field="format",
+            hint="Choose the format sif, or leave the container out.",
+        )
+    return root_of(container, platform)
+
+
+def _partitions(image: Path, root: ImageFile | None) -> tuple[sif.Partition, ...]:
+    """The environment alone, or laid over the root of a container."""
+    if root is None:
+        return (sif.Partition("environment", image, sif.PartitionKind.DATA),)
+    return (
+        sif.Partition("root", root.path, sif.PartitionKind.PRIMARY, root.offset, root.size),
+        sif.Partition("environment", image, sif.PartitionKind.OVERLAY),
+    )
+
+
 def _write(
     prefix: Path,
     image: Path,
-    compressor: str,
+    recipe: shelf.Recipe,
     contents: Contents,
     reporter: Reporter,
     cancelled: Callable[[], bool],
@@ -186,7 +221,8 @@ def _write(
     squashfs.make(
         prefix,
         image,
-        compressor,
+        recipe.compressor,
+        keep_folder=recipe.container is not None,
         report=lambda files: reporter.say(
             "packing", done=min(files, total), total=total, unit="files"
         ),

@@ -30,17 +30,26 @@ def show(layers: Sequence[ImageFile], mounter: Mounter) -> None:
     """
     here = Path.cwd()
     _own_root()
-    if len(layers) == 1:
+    if len(layers) == 1 and not layers[0].folder:
         mounter(layers[0], FINAL_PREFIX)
     else:
         folders = [f"{_LAYERS}/{number}" for number in range(len(layers))]
         for layer, folder in zip(layers, folders, strict=True):
             Path(folder).mkdir(parents=True)
             mounter(layer, folder)
-        options = f"lowerdir={':'.join(folders)}"
-        namespaces.mount("overlay", FINAL_PREFIX, "overlay", namespaces.READ_ONLY, options)
+        inner = [f"{top}/{one.folder}" for top, one in zip(folders, layers, strict=True)]
+        _lay(inner)
     namespaces.make_read_only("/")
     os.chdir(here)
+
+
+def _lay(folders: Sequence[str]) -> None:
+    """Show one folder, or several laid over one another (the upper first), at ``/env``."""
+    if len(folders) == 1:
+        namespaces.bind(folders[0], FINAL_PREFIX)
+        return
+    options = f"lowerdir={':'.join(folders)}"
+    namespaces.mount("overlay", FINAL_PREFIX, "overlay", namespaces.READ_ONLY, options)
 
 
 def show_folder(folder: Path) -> None:

@@ -36,6 +36,7 @@ _MAGIC: Final = b"SIF_MAGIC\0"
 _VERSION: Final = b"01\0"
 _GROUP: Final = 0xF0000001
 _MOST_DESCRIPTORS: Final = 4096
+_CHUNK: Final = 2**20
 ARCHITECTURES: Final[Mapping[str, bytes]] = {
     "linux-64": b"02\0",
     "linux-aarch64": b"04\0",
@@ -69,11 +70,13 @@ class PartitionKind(IntEnum):
 
 @dataclass(frozen=True)
 class Partition:
-    """A squashfs file that becomes a partition of the SIF file."""
+    """A squashfs file, or ``size`` bytes from ``offset`` of a file, that becomes a partition."""
 
     name: str
     source: Path
     kind: PartitionKind
+    offset: int = 0
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,7 @@ def write_sif(
             before = file.tell()
             start = before + -before % ALIGNMENT
             file.seek(start)
-            with partition.source.open("rb") as source:
-                shutil.copyfileobj(source, file, 2**20)
+            _copy(partition, file)
             extra = PARTITION.pack(SQUASHFS, partition.kind, architecture)
             where = (before, start, file.tell())
             rows.append(_row(len(rows) + 1, DataType.PARTITION, partition.name, where, extra))
@@ -185,6 +187,18 @@ def is_sif(path: Path) -> bool:
     """Whether the file begins as a SIF file does. Raises OSError."""
     with path.open("rb") as file:
         return file.read(42)[32:] == _MAGIC
+
+
+def _copy(partition: Partition, file: BinaryIO) -> None:
+    with partition.source.open("rb") as source:
+        source.seek(partition.offset)
+        if partition.size is None:
+            shutil.copyfileobj(source, file, _CHUNK)
+            return
+        left = partition.size
+        while left and (chunk := source.read(min(left, _CHUNK))):
+            file.write(chunk)
+            left -= len(chunk)
 
 
 def _architecture(platform: str) -> bytes:

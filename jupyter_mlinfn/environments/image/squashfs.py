@@ -91,11 +91,13 @@ def make(
     compressor: str,
     *,
     whiteouts: Sequence[Whiteout] = (),
+    keep_folder: bool = False,
     report: Callable[[int], None] = lambda files: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
     """Write the contents of ``source`` to the new squashfs file ``target``.
 
+    With ``keep_folder`` the file holds the folder itself, by its name, and nothing else.
     ``report`` is told how many files are written. Raises :class:`PartMissing`,
     :class:`InputError` for a compressor that is not known, :class:`Unavailable` when it fails
     (code ``disk-full`` or ``packing-failed``) and :class:`Conflict` (``cancelled``).
@@ -113,6 +115,8 @@ def make(
         "-processors", str(len(os.sched_getaffinity(0))), "-mem", _MEMORY, "-info",
         "-no-progress", "-exit-on-error", *_COMPRESSORS[compressor],
     ]  # fmt: skip
+    if keep_folder:
+        argv.append("-keep-as-directory")
     if whiteouts:
         gone = target.with_name(target.name + ".gone")
         gone.write_text("".join(f"{_quoted(one.path)} c 0644 0 0 0 0\n" for one in whiteouts))

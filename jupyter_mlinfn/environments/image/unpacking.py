@@ -27,7 +27,7 @@ from jupyter_mlinfn.environments.image.files import FINAL_PREFIX, ImageFile
 from jupyter_mlinfn.environments.image.normalising import PAPERS
 from jupyter_mlinfn.environments.image.verifying import digest_of
 from jupyter_mlinfn.environments.reading import read_head
-from jupyter_mlinfn.model.errors import Refused, Unavailable
+from jupyter_mlinfn.model.errors import InputError, Refused, Unavailable
 from jupyter_mlinfn.process.locks import acquire
 from jupyter_mlinfn.process.run import run
 
@@ -63,12 +63,15 @@ def unpack(layers: Sequence[ImageFile], scratch: Path) -> Path:
     images = scratch / "images"
     images.mkdir(mode=0o700, parents=True, exist_ok=True)
     digests = [digest_of(layer.path, images / ".digests") for layer in layers]
+    inner = layers[0].folder
+    if any(layer.folder for layer in layers[1:]):
+        raise InputError("A container image cannot be the base of a layer.", code="image-layer")
     name = hashlib.sha256("\n".join(digests).encode()).hexdigest()[:32]
     folder = images / name
     with _alone(images / f".{name}.lock"):
         if folder.is_dir():
-            if _intact(folder):
-                return folder
+            if _intact(folder / inner):
+                return folder / inner
             _remove(folder)
         for left in images.glob(f".{name}.*.draft"):
             shutil.rmtree(left, ignore_errors=True)
@@ -76,12 +79,12 @@ def unpack(layers: Sequence[ImageFile], scratch: Path) -> Path:
         try:
             for layer in reversed(layers):
                 _unsquash(layer, draft)
-                _take_away(draft)
+                _take_away(draft / inner)
             draft.rename(folder)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-    return folder
+    return folder / inner
 
 
 def relocated(argv: Sequence[str], folder: Path) -> tuple[str, ...]:

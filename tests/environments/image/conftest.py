@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlinfn.environments.image import squashfs
 from jupyter_mlinfn.model.environment_tasks import PackedImage
 from tests.channel.fixtures import small_channel  # noqa: F401 - a fixture
+from tests.environments.image.containers import minimal_root
 from tests.environments.image.tools import need
 
 ROOT = Path(__file__).parents[3]
@@ -60,6 +62,20 @@ def kernel_image(kernel_lock: Path, data: Path) -> PackedImage:
 def kernel_sif(kernel_lock: Path, kernel_image: PackedImage, data: Path) -> PackedImage:
     """``kernel_lock`` as one SIF file."""
     return packed(kernel_lock, data, "--format", "sif")
+
+
+@pytest.fixture(scope="session")
+def container_sif(
+    kernel_lock: Path,
+    kernel_image: PackedImage,
+    data: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> PackedImage:
+    """``kernel_lock`` as one SIF file that is a whole container."""
+    folder = tmp_path_factory.mktemp("container")
+    base = folder / "base.sqfs"
+    squashfs.make(minimal_root(folder / "root"), base, "zstd")
+    return packed(kernel_lock, data, "--format", "sif", "--container", str(base))
 
 
 def events(data: Path) -> list[dict[str, object]]:

@@ -36,6 +36,7 @@ def main() -> int:
     pack.add_argument("--format", default="squashfs")
     pack.add_argument("--compressor", default="zstd")
     pack.add_argument("--over", type=Path)
+    pack.add_argument("--container", type=Path)
     asked = parser.parse_args()
     platform = this_platform()
     try:
@@ -54,7 +55,13 @@ def main() -> int:
             )
         else:
             image = pack_lock(
-                lock_read, platform, layout, asked.format, reporter, compressor=asked.compressor
+                lock_read,
+                platform,
+                layout,
+                asked.format,
+                reporter,
+                compressor=asked.compressor,
+                container=asked.container,
             )
     except MlinfnError as error:
         print(error.code, error.text, error.hint, file=sys.stderr)

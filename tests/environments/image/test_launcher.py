@@ -105,6 +105,16 @@ def test_a_sif_file_is_an_image_too(way: str, kernel_sif: PackedImage, scratch: 
     assert json.loads(done.stdout)[0] == "/env"
 
 
+def test_a_container_is_an_image_too(
+    way: str, container_sif: PackedImage, kernel_sif: PackedImage, scratch: Path
+) -> None:
+    assert container_sif.digest != kernel_sif.digest
+    for _ in range(2):
+        done = run(scratch, "--way", way, container_sif.path, "--", "ipython", "-c", SHOW)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)[0] == "/env"
+
+
 def test_nothing_is_compiled_again(way: str, kernel_image: PackedImage, scratch: Path) -> None:
     program = "import ipykernel.kernelapp, asyncio, json, email.mime.text, IPython"
     done = run(scratch, "--way", way, kernel_image.path, "--", "python", "-v", "-c", program)

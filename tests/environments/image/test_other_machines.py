@@ -14,6 +14,7 @@ from jupyter_mlinfn.environments.image import squashfs
 from jupyter_mlinfn.environments.image.sif import Partition, PartitionKind, write_sif
 from jupyter_mlinfn.model.environment_tasks import PackedImage
 from tests import parts
+from tests.environments.image.containers import minimal_root
 from tests.environments.image.debian import PERSON, run_in, system
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -115,19 +116,22 @@ class TestApptainer:
         done = run_in(sid, shared, *LAUNCH, *words)
         assert done.stdout == f"/env /tmp {PERSON}\n{0:016x}\n", done.stderr
 
+    def test_one_file_is_the_whole_container(
+        self, sid: Path, container_sif: PackedImage, shared: Path
+    ) -> None:
+        """Without any program of ours."""
+        path = Path(shutil.copy(container_sif.path, shared))
+        path.chmod(0o755)
+        words = ("apptainer", "--silent", "exec", path, "/env/bin/python", "-c", SHOW)
+        done = run_in(sid, shared, *words)
+        assert done.stdout == f"/env /tmp {PERSON}\n", done.stderr
+        words = (*LAUNCH, "--way", "apptainer", path, "--", "python", "-c", SHOW)
+        done = run_in(sid, shared, *words)
+        assert done.stdout == f"/env /tmp {PERSON}\n", done.stderr
+
     def test_a_container_that_our_writer_made(self, sid: Path, shared: Path) -> None:
         """A root partition runs, and ``inspect`` reads our labels without starting it."""
-        root = shared / "root"
-        for name in ("dev", "proc", "sys", "tmp", "etc", "root", "home", "var/tmp"):
-            (root / name).mkdir(parents=True)
-        for name in ("etc/passwd", "etc/group", "etc/hosts", "etc/resolv.conf", "etc/localtime"):
-            (root / name).touch()
-        for name in ("bin", "lib", "lib64"):
-            (root / name).symlink_to(f"usr/{name}")
-        for name in ("usr/bin/dash", "usr/lib64/ld-linux-x86-64.so.2"):
-            _copy(sid, root, name)
-        _copy(sid, root, "usr/lib/x86_64-linux-gnu/libc.so.6")
-        (root / "usr/bin/sh").symlink_to("dash")
+        root = minimal_root(shared / "root")
         (root / "said").write_text("ours")
         squashfs.make(root, shared / "root.sqfs", "zstd")
         partition = Partition("root", shared / "root.sqfs", PartitionKind.PRIMARY)
@@ -149,12 +153,3 @@ class TestApptainer:
         told = run_in(sid, shared, "apptainer", "inspect", image)
         assert f"org.jupyter-mlinfn.lock: {lock}" in told.stdout, told.stderr
         assert "made.by: us" in told.stdout
-
-
-def _copy(sid: Path, root: Path, name: str) -> None:
-    source = Path(os.path.realpath(sid / name))
-    if not source.is_relative_to(sid):
-        source = sid / str(source).lstrip("/")
-    target = root / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, target)

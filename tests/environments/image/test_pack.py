@@ -272,6 +272,13 @@ class TestOneLock:
         assert not list(images.glob(".packing-*"))
 
 
+@system
+def test_only_a_sif_file_holds_a_container(kernel_lock: Path, tmp_path: Path) -> None:
+    done = packing("pack", kernel_lock, tmp_path, "--container", tmp_path / "none.sif")
+    assert done.returncode == 2
+    assert "Only a SIF image" in done.stderr
+
+
 def _another_person() -> None:
     os.umask(0o077)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
