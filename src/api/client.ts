@@ -224,15 +224,19 @@ export class Client {
     });
   }
 
-  registerKernel(name: string): Promise<RegisteredKernel> {
+  /** `image`: the kernel that runs out of the packed file. */
+  registerKernel(name: string, image: boolean): Promise<RegisteredKernel> {
     return this._call(`${environmentPath(name)}/kernel`, {
       method: 'POST',
-      body: {}
+      body: image ? { image } : {}
     });
   }
 
-  unregisterKernel(name: string): Promise<RegisteredKernel> {
-    return this._call(`${environmentPath(name)}/kernel`, { method: 'DELETE' });
+  unregisterKernel(name: string, image: boolean): Promise<RegisteredKernel> {
+    return this._call(`${environmentPath(name)}/kernel`, {
+      method: 'DELETE',
+      query: new URLSearchParams(image ? { image: 'true' } : {})
+    });
   }
 
   removeEnvironment(name: string, force: boolean): Promise<DeletedEnvironment> {

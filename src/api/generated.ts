@@ -3926,7 +3926,9 @@ export interface operations {
     };
     registerKernel: {
         parameters: {
-            query?: never;
+            query?: {
+                image?: boolean;
+            };
             header?: never;
             path: {
                 name: string;
@@ -4011,7 +4013,9 @@ export interface operations {
     };
     unregisterKernel: {
         parameters: {
-            query?: never;
+            query?: {
+                image?: boolean;
+            };
             header?: never;
             path: {
                 name: string;

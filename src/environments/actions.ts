@@ -14,6 +14,7 @@ export interface IEnvironmentActions {
   pack(one: Environment): void;
   share(one: Environment): void;
   toggleKernel(one: Environment): void;
+  toggleImageKernel(one: Environment): void;
   use(one: Environment): void;
   remove(one: Environment): void;
   cancel(task: Task): void;
@@ -44,7 +45,12 @@ export function canUse(one: Environment): boolean {
   return !one.problem && (one.kernels.length > 0 || one.kind !== 'found');
 }
 
-/** What a job's form calls it: one's own by name, so that its lock is recorded. */
+/** Is there a kernel that runs out of the packed file? */
+export function hasImageKernel(one: Environment): boolean {
+  return one.kernels.includes(`mlinfn-${one.name}-image`.toLowerCase());
+}
+
+/** What a job's form calls it: by its kernel, or by its name where it has none. */
 export function jobEnvironment(one: Environment): string {
-  return one.kernels[0] ?? one.name;
+  return one.kernel ?? one.kernels[0] ?? one.name;
 }

@@ -13,6 +13,7 @@ export namespace CommandIDs {
   export const pack = 'mlinfn:pack-environment';
   export const share = 'mlinfn:share-environment';
   export const kernel = 'mlinfn:toggle-environment-kernel';
+  export const imageKernel = 'mlinfn:toggle-environment-image-kernel';
   export const use = 'mlinfn:use-environment-for-job';
   export const remove = 'mlinfn:delete-environment';
 }

@@ -8,7 +8,7 @@ import { openDialog } from '../components/dialog';
 import { showBytes } from '../components/quantities';
 import type { IJobs } from '../tokens';
 import type { IEnvironmentActions } from './actions';
-import { jobEnvironment } from './actions';
+import { hasImageKernel, jobEnvironment } from './actions';
 import type { Alteration } from './alter';
 import { Alter } from './alter';
 import { Clone } from './clone';
@@ -152,14 +152,11 @@ export class EnvironmentsDesk implements IEnvironmentActions {
   }
 
   toggleKernel(one: Environment): void {
-    const { client } = this._model;
-    this._do(async () => {
-      const kernel = one.kernels.length
-        ? await client.unregisterKernel(one.name)
-        : await client.registerKernel(one.name);
-      Notification.success(kernel.text, { autoClose: 6000 });
-      this._changed();
-    });
+    this._toggleKernel(one, one.kernel !== null, false);
+  }
+
+  toggleImageKernel(one: Environment): void {
+    this._toggleKernel(one, hasImageKernel(one), true);
   }
 
   use(one: Environment): void {
@@ -195,6 +192,17 @@ export class EnvironmentsDesk implements IEnvironmentActions {
     return this._options.model;
   }
 
+  private _toggleKernel(one: Environment, on: boolean, image: boolean): void {
+    const { client } = this._model;
+    this._do(async () => {
+      const kernel = on
+        ? await client.unregisterKernel(one.name, image)
+        : await client.registerKernel(one.name, image);
+      Notification.success(kernel.text, { autoClose: 6000 });
+      this._changed();
+    });
+  }
+
   private _alter(kind: Alteration, one: Environment): void {
     const label = `${TITLES[kind]} ${one.name}`;
     this._openTask(label, (model, close) => (
@@ -224,7 +232,7 @@ export class EnvironmentsDesk implements IEnvironmentActions {
     const next: INext[] = [
       { label: 'Add packages…', run: after(() => this.addPackages(one)) }
     ];
-    if (!one.kernels.length) {
+    if (!one.kernel) {
       next.push({
         label: 'Use as kernel',
         run: after(() => this.toggleKernel(one))
@@ -268,6 +276,6 @@ const MENU = [
   [CommandIDs.addPackages, CommandIDs.update, CommandIDs.removePackages],
   [CommandIDs.history, CommandIDs.compare, CommandIDs.lock],
   [CommandIDs.pack, CommandIDs.share],
-  [CommandIDs.kernel, CommandIDs.use],
+  [CommandIDs.kernel, CommandIDs.imageKernel, CommandIDs.use],
   [CommandIDs.remove]
 ];

@@ -4,7 +4,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Environment } from '../api/types';
 import { environmentsIcon } from '../components/icons';
 import type { IEnvironmentActions } from './actions';
-import { canClone, canUse, hasLock, isOwn } from './actions';
+import { canClone, canUse, hasImageKernel, hasLock, isOwn } from './actions';
 import { CommandIDs } from './commands';
 import type { EnvironmentsModel } from './model';
 
@@ -82,9 +82,15 @@ export function addEnvironmentCommands(
   add(CommandIDs.share, 'Share…', isOwn, one => actions.share(one));
   add(
     CommandIDs.kernel,
-    one => (one.kernels.length ? 'Kernel off' : 'Kernel on'),
+    one => (one.kernel ? 'Kernel off' : 'Kernel on'),
     rests,
     one => actions.toggleKernel(one)
+  );
+  add(
+    CommandIDs.imageKernel,
+    one => `Kernel from the Packed File ${hasImageKernel(one) ? 'off' : 'on'}`,
+    one => rests(one) && (one.packed || hasImageKernel(one)),
+    one => actions.toggleImageKernel(one)
   );
   add(
     CommandIDs.use,

@@ -89,10 +89,6 @@ export class EnvironmentsModel extends VDomModel {
     return (own ?? []).map(one => one.name);
   }
 
-  task(id: string): Task | null {
-    return this._tasks.find(task => task.id === id) ?? null;
-  }
-
   /**
    * What is to be told of the own environment `name`: the task that runs, or the last one that
    * ended and was not read yet, unless it ended well before this page was opened. Previews are

@@ -112,7 +112,8 @@ function Losses({ details }: { details: EnvironmentDetails }) {
         {kernel && <li>Its kernel goes out of the launcher.</li>}
         {images.length > 0 && (
           <li>
-            Packed files that a job recorded stay until nobody needs them.
+            Its packed file stays. ‘Free space…’ removes it when nothing needs
+            it.
           </li>
         )}
         <li>Notebooks and results stay. Environments cloned from it stay.</li>

@@ -107,7 +107,7 @@ export function Row(props: IRowProps): React.ReactElement {
 function Buttons(props: IRowProps): React.ReactElement {
   const { one, news, actions, focusable } = props;
   const busy = news?.state === 'running';
-  const on = one.kernels.length > 0;
+  const on = one.kernel !== null;
   return (
     <span className="jp-Mlinfn-onHover">
       {canClone(one) && (
