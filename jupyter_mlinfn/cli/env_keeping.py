@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name")
 @click.option("--remove", is_flag=True, help="Offer it no longer; the environment stays.")
+@click.option("--image", is_flag=True, help="The kernel that runs out of the packed file.")
 @json_option
-def kernel(name: str, remove: bool, as_json: bool) -> None:
+def kernel(name: str, remove: bool, image: bool, as_json: bool) -> None:
     """Offer the environment NAME as a kernel of notebooks."""
     from jupyter_mlinfn.cli.opening import open_bench
 
     own = open_bench().own
-    done = own.unregister(name) if remove else own.register(name)
+    done = own.unregister(name, image=image) if remove else own.register(name, image=image)
     tell(done, done.text, as_json=as_json)
 
 

@@ -111,12 +111,12 @@ def share(call: Call) -> SharedEnvironment:
 
 def register(call: Call) -> RegisteredKernel:
     """``POST environments/{name}/kernel``."""
-    return call.workbench.own.register(_name(call))
+    return call.workbench.own.register(_name(call), image=call.body.image)
 
 
 def unregister(call: Call) -> RegisteredKernel:
     """``DELETE environments/{name}/kernel``."""
-    return call.workbench.own.unregister(_name(call))
+    return call.workbench.own.unregister(_name(call), image=call.query.image)
 
 
 def _name(call: Call) -> str:

@@ -84,6 +84,12 @@ class DeleteQuery(Frozen):
     force: bool = False
 
 
+class KernelChoice(Frozen):
+    """``image``: the kernel that runs out of the packed file."""
+
+    image: bool = False
+
+
 class ExportQuery(Frozen):
     """Which file."""
 

@@ -212,13 +212,15 @@ ROUTES: tuple[Route, ...] = (
         "post", "environments/{name}/kernel", "registerKernel",
         "Offer an environment as a kernel",
         "write", "mlinfn:environments", "server.environments:register",
-        f"{ANSWERS}:RegisteredKernel", stirs="tasks", errors=(404, 409, 424, 503),
+        f"{ANSWERS}:RegisteredKernel", body="server.questions:KernelChoice", stirs="tasks",
+        errors=(404, 409, 424, 503),
     ),
     Route(
         "delete", "environments/{name}/kernel", "unregisterKernel",
         "Offer an environment as a kernel no longer",
         "write", "mlinfn:environments", "server.environments:unregister",
-        f"{ANSWERS}:RegisteredKernel", stirs="tasks", errors=(404, 503),
+        f"{ANSWERS}:RegisteredKernel", query="server.questions:KernelChoice", stirs="tasks",
+        errors=(404, 503),
     ),
     Route(
         "get", "gpus", "readGpus", "The accelerators, their signals and their holders, now",

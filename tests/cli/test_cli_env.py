@@ -156,6 +156,8 @@ def test_a_kernel_comes_and_goes(desk: Program) -> None:
     done(desk.run("env", "kernel", "note", "--remove"))
     assert not spec.exists()
     assert names(desk) == {"note"}
+    unpacked = desk.run("env", "kernel", "note", "--image", "--json")
+    assert (unpacked.code, unpacked.json["error"]["code"]) == (1, "not-packed")
 
 
 def test_an_environment_without_ipykernel_is_no_kernel(mine: Program) -> None:

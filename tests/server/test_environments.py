@@ -104,7 +104,7 @@ async def test_what_is_exported_makes_the_same_again(server: Server, form: str) 
 
 async def test_a_kernel_comes_and_goes(server: Server) -> None:
     await carried_out(server, action="create", name="note", packages=["python", "ipykernel"])
-    made = await server.ask("POST", "environments/note/kernel")
+    made = await server.ask("POST", "environments/note/kernel", body={})
     assert made.json["registered"]
     specs = (await server.fetch("GET", "api/kernelspecs")).json["kernelspecs"]
     assert made.json["kernel"] in specs
@@ -113,6 +113,8 @@ async def test_a_kernel_comes_and_goes(server: Server) -> None:
     assert not gone.json["registered"]
     specs = (await server.fetch("GET", "api/kernelspecs")).json["kernelspecs"]
     assert made.json["kernel"] not in specs
+    unpacked = await server.ask("POST", "environments/note/kernel", body={"image": True})
+    assert (unpacked.status, unpacked.json["code"]) == (409, "not-packed")
 
 
 async def test_sharing_copies_to_a_folder(server: Server, tmp_path: Path) -> None:
