@@ -84,7 +84,7 @@ class DeleteQuery(Frozen):
     force: bool = False
 
 
-class KernelChoice(Frozen):
+class KernelRequest(Frozen):
     """``image``: the kernel that runs out of the packed file."""
 
     image: bool = False

@@ -212,14 +212,14 @@ ROUTES: tuple[Route, ...] = (
         "post", "environments/{name}/kernel", "registerKernel",
         "Offer an environment as a kernel",
         "write", "mlinfn:environments", "server.environments:register",
-        f"{ANSWERS}:RegisteredKernel", body="server.questions:KernelChoice", stirs="tasks",
+        f"{ANSWERS}:RegisteredKernel", body="server.questions:KernelRequest", stirs="tasks",
         errors=(404, 409, 424, 503),
     ),
     Route(
         "delete", "environments/{name}/kernel", "unregisterKernel",
         "Offer an environment as a kernel no longer",
         "write", "mlinfn:environments", "server.environments:unregister",
-        f"{ANSWERS}:RegisteredKernel", query="server.questions:KernelChoice", stirs="tasks",
+        f"{ANSWERS}:RegisteredKernel", query="server.questions:KernelRequest", stirs="tasks",
         errors=(404, 503),
     ),
     Route(

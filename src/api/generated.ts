@@ -2113,6 +2113,17 @@ export interface components {
             resource_dir: string;
         };
         /**
+         * KernelRequest
+         * @description ``image``: the kernel that runs out of the packed file.
+         */
+        KernelRequest: {
+            /**
+             * Image
+             * @default false
+             */
+            image: boolean;
+        };
+        /**
          * LockRequest
          * @description Platforms such as ``linux-64``; none: this machine's.
          */
@@ -3926,16 +3937,18 @@ export interface operations {
     };
     registerKernel: {
         parameters: {
-            query?: {
-                image?: boolean;
-            };
+            query?: never;
             header?: never;
             path: {
                 name: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KernelRequest"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
@@ -3975,6 +3988,24 @@ export interface operations {
             };
             /** @description It cannot be done in the present state */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
