@@ -5,8 +5,8 @@ Started as ``python -s -S -B -W ignore -c <this text> JOBS``: ``JOBS`` is a file
 module, in order: ``+`` compiled, ``-`` cannot be compiled (a template, another Python's syntax).
 
 The same source gives the same bytes, whatever was compiled before: ``marshal`` marks an object
-as shared when anybody holds it, and that depends on what else is in memory (bpo-34093), so
-everything is held here and always marked.
+as shared when anybody else holds it (until 3.10 names, too; bpo-34093), which depends on what is
+in memory, so everything is held here and always marked.
 """
 
 from __future__ import annotations
