@@ -228,7 +228,7 @@ export class Client {
   registerKernel(name: string, image: boolean): Promise<RegisteredKernel> {
     return this._call(`${environmentPath(name)}/kernel`, {
       method: 'POST',
-      body: image ? { image } : {}
+      body: { image }
     });
   }
 

@@ -160,9 +160,9 @@ test.describe('with a channel', () => {
     expect(place.read(done.output ?? '')).toContain('1,234,567');
 
     await pressInRow(page, 'mine', /^Use for job/);
-    const job2 = await form(page);
-    await expect(job2.getByLabel('Environment')).toHaveValue('mlinfn-mine');
-    await expect(job2.locator('.jp-Mlinfn-outlook')).toHaveAttribute(
+    const asked = await form(page);
+    await expect(asked.getByLabel('Environment')).toHaveValue('mlinfn-mine');
+    await expect(asked.locator('.jp-Mlinfn-outlook')).toHaveAttribute(
       'data-ok',
       'true'
     );
@@ -178,6 +178,28 @@ test.describe('with a channel', () => {
     await expect(environment(page, 'mine')).toContainText('packed ✓');
     await environment(page, 'mine').hover();
     await look(page, 'environment-hover');
+
+    await chooseFromMenu(page, 'mine', 'Kernel from the Packed File on');
+    await command(page, 'launcher:create');
+    await page
+      .locator('.jp-LauncherCard[data-category="Notebook"]', {
+        hasText: 'one file'
+      })
+      .click();
+    await kernelReady(page);
+    await runCell(
+      page,
+      0,
+      'import humanize\nprint(humanize.intcomma(7654321))\nprint(humanize.__file__)',
+      /7,654,321\s+\/env\//
+    );
+    await runCell(page, 1, '%mlinfn submit', /submitted/i);
+    await picture(page, 'environment-one-file');
+    const packed = await place.newest();
+    expect(packed.id).not.toBe(job.id);
+    const ran = await place.job(packed.id, 'succeeded');
+    expect(place.read(ran.output ?? '')).toContain('/env/lib');
+    await command(page, 'kernelmenu:shutdown');
 
     await chooseFromMenu(page, 'mine', 'History…');
     open = dialog(page, 'History of mine');
@@ -205,6 +227,9 @@ test.describe('with a channel', () => {
     await expect(open.getByRole('alert')).toContainText('in use');
     await look(page, 'environment-in-use');
     await open.getByRole('button', { name: 'Keep it' }).click();
+    await page
+      .locator('.lm-TabBar-tabLabel', { hasText: /^Untitled.ipynb$/ })
+      .click();
     await command(page, 'kernelmenu:shutdown');
     await chooseFromMenu(page, 'mine', 'Delete…');
     await expect(open.getByRole('alert')).toHaveCount(0);
