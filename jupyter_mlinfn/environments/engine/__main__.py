@@ -19,6 +19,7 @@ from jupyter_mlinfn.environments.engine.assignment import Assignment, read_assig
 from jupyter_mlinfn.environments.engine.failing import failure
 from jupyter_mlinfn.environments.engine.leaving import Leaving
 from jupyter_mlinfn.environments.engine.reporting import Reporter
+from jupyter_mlinfn.environments.own.layout import Place
 from jupyter_mlinfn.model.environment_tasks import Pack, TaskResult
 from jupyter_mlinfn.process.durable import write_durably
 from jupyter_mlinfn.process.locks import acquire
@@ -55,13 +56,18 @@ def carry_out(folder: Path) -> int:
 def _result(folder: Path, reporter: Reporter, alive: int) -> TaskResult:
     try:
         assignment = read_assignment(folder)
-        name = assignment.place.name
-        leaving = Leaving(folder, f"'{name}' is as it was before.")
+        leaving = Leaving(folder, _what_is_kept(assignment.place))
         leaving.hold(alive)  # or who looks while we clear up takes us for dead
         leaving.watch()
         return _perform(assignment, reporter, leaving)
-    except Exception as error:
+    except BaseException as error:  # a panic of the solver is no Exception
         return failure(error, folder)
+
+
+def _what_is_kept(place: Place) -> str:
+    if place.record.exists():
+        return f"'{place.name}' is as it was before."
+    return f"'{place.name}' was not made."
 
 
 def _perform(assignment: Assignment, reporter: Reporter, leaving: Leaving) -> TaskResult:

@@ -11,7 +11,7 @@ from jupyter_mlinfn.model.environment_tasks import TaskResult
 from jupyter_mlinfn.model.errors import MlinfnError
 
 
-def failure(error: Exception, folder: Path) -> TaskResult:
+def failure(error: BaseException, folder: Path) -> TaskResult:
     """The result of a task in ``folder`` that ended with ``error``.
 
     What is no error of ours goes to the log with the place where it happened.
@@ -36,7 +36,7 @@ def _result(error: MlinfnError) -> TaskResult:
     )
 
 
-def _unforeseen(error: Exception, folder: Path) -> MlinfnError:
+def _unforeseen(error: BaseException, folder: Path) -> MlinfnError:
     return MlinfnError(
         f"Something went wrong that nobody foresaw ({type(error).__name__}: {error}). "
         "The environment is as it was before.",

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -238,3 +239,30 @@ def engine_of_another(house: House, asked: Create, tmp_path: Path) -> dict[str, 
         pytest.skip(f"our interpreter is closed to others: {done.stderr[-200:]}")
     result: dict[str, object] = json.loads((folder / "result.json").read_text())
     return result
+
+
+PANIC = """
+import sys
+
+class Panic(BaseException):
+    "As pyo3 raises it, which is no Exception."
+
+def panic(*_):
+    raise Panic("no certificates")
+
+engine._perform = panic
+engine.main(sys.argv[1:])
+"""
+
+
+def test_a_panic_of_the_solver_is_told_too(house: House, tmp_path: Path) -> None:
+    folder = tmp_path / ("0" * 16)
+    folder.mkdir()
+    (folder / "request.json").write_text(request().model_dump_json())
+    (folder / "policy.json").write_text(house.policy.model_dump_json())
+    # a program of its own: the engine blocks signals in its process
+    ended = subprocess.run([sys.executable, "-c", PANIC, str(folder)], check=False)
+    result = TaskResult.model_validate_json((folder / "result.json").read_bytes())
+    assert (result.state, result.code) == ("failed", "internal-error")
+    assert ended.returncode == result.exit_code == 1
+    assert "no certificates" in result.text

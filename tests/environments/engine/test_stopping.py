@@ -74,7 +74,9 @@ def test_cancel_in_the_middle_of_a_creation_leaves_no_trace(
 ) -> None:
     task = midway(slow_house, slow, Create(name="other", packages=("python", "humanize")))
     slow_house.tasks.cancel(task.id)
-    assert slow_house.finished(task).state == "cancelled"
+    result = slow_house.finished(task)
+    assert result.state == "cancelled"
+    assert "'other' was not made" in result.text
     assert not slow_house.place("other").folder.exists()
     with pytest.raises(AssertionError):
         engine_of(slow_house, task)
