@@ -243,6 +243,7 @@ def engine_of_another(house: House, asked: Create, tmp_path: Path) -> dict[str, 
 
 PANIC = """
 import sys
+from jupyter_mlinfn.environments.engine import __main__ as engine
 
 class Panic(BaseException):
     "As pyo3 raises it, which is no Exception."
