@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ INHERITED = (
     "JPY_SESSION_NAME",
     "PYTHONPATH",
 )
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be heard by the programs under test, also where this run ignores it (nohup)."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -78,9 +78,13 @@ def ctrl_c() -> Iterator[Event]:
     """An event that the first Ctrl-C sets; the second one interrupts at once, as usual.
 
     Python raises KeyboardInterrupt wherever it happens to be; in a destructor or a callback of
-    the database driver it is printed and lost, and the person waits on.
+    the database driver it is printed and lost, and the person waits on. Where the signal is
+    ignored (``nohup``, a shell's background), it stays so.
     """
     pressed = Event()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield pressed
+        return
 
     def note(number: int, frame: FrameType | None) -> None:
         if pressed.is_set():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,17 +20,28 @@ class InterruptedWhileFreed:
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_is_heard_where_python_would_drop_it() -> None:
-    looks = iter(range(5))
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN])
+def before(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """What Ctrl-C did when the program was started."""
+    present = signal.signal(signal.SIGINT, request.param)
+    yield request.param
+    signal.signal(signal.SIGINT, present)
+
+
+def test_ctrl_c_is_heard_where_python_would_drop_it(before: Any) -> None:
+    looks = iter(["running", "running", "succeeded"])
+    job = SimpleNamespace(id="j", state="running")
 
     def look() -> None:
-        next(looks)
+        job.state = next(looks)
         InterruptedWhileFreed()
 
-    job = SimpleNamespace(id="j", state="running")
     bench = SimpleNamespace(
         reconciler=SimpleNamespace(run_once=look), store=SimpleNamespace(get=lambda _: job)
     )
-    with pytest.raises(KeyboardInterrupt):
-        wait(cast(Any, bench), cast(Any, job))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if before is signal.SIG_IGN:
+        assert wait(cast(Any, bench), cast(Any, job)).state == "succeeded"
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            wait(cast(Any, bench), cast(Any, job))
+    assert signal.getsignal(signal.SIGINT) is before

@@ -144,6 +144,8 @@ class Campaign:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 self.killed[plan.victim] += 1
+        if plan.victim == "server" and self.scene.server is not None:
+            self.scene.server.collect()  # a killed process may still seem to live for a moment
 
     def _until_begun(self, name: str) -> None:
         until = time.monotonic() + ENDS_WITHIN

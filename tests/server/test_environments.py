@@ -301,7 +301,8 @@ async def test_names_in_addresses_are_checked(
     server: Server, verb: str, path: str, status: int
 ) -> None:
     address, _, query = path.partition("?")
-    reply = await server.ask(verb, address, raw_query=query)
+    body = {} if verb == "POST" and address.endswith("/kernel") else None
+    reply = await server.ask(verb, address, raw_query=query, body=body)
     assert reply.status == status, reply.json
     problem_of(reply)
 

@@ -160,23 +160,39 @@ def _certainly_other(recorded: _Entry, now: _Entry) -> bool:
 
 
 def _walk(prefix: Path) -> _Found:
-    """Every file and link below ``prefix``; links are not followed. Raises OSError."""
+    """Every file and link below ``prefix``; links are not followed. Raises OSError.
+
+    What goes away meanwhile is not there: Python renames modules that it has just compiled.
+    """
     found = _Found({})
     base = len(str(prefix)) + 1
     todo = [(str(prefix), False)]
     while todo:
         folder, compiled = todo.pop()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    todo.append((entry.path, compiled or entry.name == _WRITTEN_BY_PYTHON))
-                    continue
+        for entry in _listed(folder, may_be_gone=len(folder) > base):
+            if entry.is_dir(follow_symlinks=False):
+                todo.append((entry.path, compiled or entry.name == _WRITTEN_BY_PYTHON))
+                continue
+            try:
                 facts = entry.stat(follow_symlinks=False)
-                found.size += facts.st_size
-                found.files += 1
-                if not compiled:
-                    found.entries[entry.path[base:]] = _entry(entry, facts)
+                seen = None if compiled else _entry(entry, facts)
+            except FileNotFoundError:
+                continue
+            found.size += facts.st_size
+            found.files += 1
+            if seen is not None:
+                found.entries[entry.path[base:]] = seen
     return found
+
+
+def _listed(folder: str, *, may_be_gone: bool) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        if may_be_gone:
+            return []
+        raise
 
 
 def _entry(entry: os.DirEntry[str], facts: os.stat_result) -> _Entry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -203,3 +204,27 @@ def test_differences_are_told_by_package() -> None:
         f"3 files in {SITE}/six are new; bin/six is missing; 2 files in lib were changed"
     )
     assert manifest.describe(found, most=1) == f"3 files in {SITE}/six are new; and 2 more"
+
+
+def test_modules_compiled_meanwhile_are_no_difference(prefix: Path, listed: Path) -> None:
+    """A kernel that starts renames compiled modules under the feet of who looks."""
+    compiled = prefix / SITE / "tiny" / "__pycache__"
+    compiled.mkdir(exist_ok=True)
+    over = threading.Event()
+
+    def compile_on() -> None:
+        while not over.is_set():
+            for number in range(50):
+                draft = compiled / f"m{number}.pyc.140213"
+                draft.touch()
+                draft.replace(compiled / f"m{number}.pyc")
+                (compiled / f"m{number}.pyc").unlink()
+
+    thread = threading.Thread(target=compile_on)
+    thread.start()
+    try:
+        for _ in range(300):
+            assert kinds(prefix, listed) == []
+    finally:
+        over.set()
+        thread.join()
