@@ -93,7 +93,7 @@ test-fast: install ## what you run all the time (under 3 minutes)
 
 unit: install .channels
 	rm -rf .build/parts
-	$(BIN)/pytest -q
+	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q
 
 front: $(STAMPS)/node
 	$(JLPM) test
@@ -105,7 +105,12 @@ browser: install .apt-chromium .apt-fonts-dejavu-core ## the stories in real Jup
 parts: $(STAMPS)/python
 	@$(BIN)/python -m tests.parts
 
-test: lint types front unit browser parts ## everything, ending with a table of the real parts
+check: lint types front
+
+# The checks and the unit tests wait for different things, so they run side by side on two cores.
+test: install ## everything, ending with a table of the real parts
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line unit check
+	@$(MAKE) --no-print-directory browser parts
 
 faults: install ## the whole kill -9 campaign (N=200 rounds)
 	$(BIN)/python -m tests.faults.campaign $(N)

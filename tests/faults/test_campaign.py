@@ -11,7 +11,7 @@ from tests.faults.campaign import Campaign
 from tests.faults.scene import VICTIMS
 from tests.parts import took_part
 
-ROUNDS = int(os.environ.get("MLINFN_FAULT_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("MLINFN_FAULT_ROUNDS", "3"))
 
 
 @pytest.mark.fault
