@@ -42,7 +42,8 @@ STACK = "import numpy, scipy.stats, pandas, sklearn.ensemble, matplotlib.pyplot"
 ROUND_TRIP = 1000
 """Microseconds of one operation on the simulated shared disk."""
 LARGE = "xgboost"
-PURE = "humanize"
+PURE = "seaborn"
+"""Pure Python, of the large channel alone: in none of the environments before."""
 PATIENCE = 600.0
 
 
@@ -112,6 +113,9 @@ class Story:
     def add(self) -> list[Figure]:
         """Add a pure-Python package, and a very large one out of a warm cache."""
         preview = self.task(Alter(name="clone0", add=(PURE,), preview=True))
+        assert preview.result is not None
+        assert preview.result.change is not None
+        assert PURE in [package.name for package in preview.result.change.added]
         pure = self.do(Alter(name="clone0", add=(PURE,)))
         self.do(Alter(name="clone1", add=(LARGE,)))
         large = self.do(Alter(name="clone2", add=(LARGE,)))
