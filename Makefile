@@ -109,7 +109,7 @@ check: lint types front
 
 # The checks and the unit tests wait for different things, so they run side by side on two cores.
 test: install ## everything, ending with a table of the real parts
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line unit check
+	@$(MAKE) --no-print-directory --jobs=2 unit check
 	@$(MAKE) --no-print-directory browser parts
 
 faults: install ## the whole kill -9 campaign (N=200 rounds)
