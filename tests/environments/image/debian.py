@@ -21,7 +21,6 @@ from tests.environments.image.tools import need
 
 ROOT = Path(__file__).parents[3]
 ROOTS = ROOT / ".build" / "roots"
-MIRROR = "http://deb.debian.org/debian"
 
 PYTHON_NEEDS = ("libffi8", "libbz2-1.0", "liblzma5", "libsqlite3-0", "zlib1g")
 """What the machine's own Python finds in a Debian system."""
@@ -65,7 +64,7 @@ def system(suite: str) -> Path:
 def _make(suite: str, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     packages = f"--include={','.join(SUITES[suite])}"
-    argv = ["debootstrap", "--variant=minbase", packages, suite, str(folder), MIRROR]
+    argv = ["debootstrap", "--variant=minbase", packages, suite, str(folder)]  # its own mirror
     done = subprocess.run(argv, capture_output=True, text=True)
     if done.returncode != 0:
         shutil.rmtree(folder, ignore_errors=True)
