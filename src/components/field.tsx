@@ -55,3 +55,34 @@ export function TextField(props: ITextFieldProps): React.ReactElement {
     </Field>
   );
 }
+
+interface ISelectFieldProps<T extends string> {
+  label: React.ReactNode;
+  value: T;
+  choices: readonly { value: T; label: string }[];
+  onChange: (value: T) => void;
+}
+
+/** A field with a list to choose from. */
+export function SelectField<T extends string>(
+  props: ISelectFieldProps<T>
+): React.ReactElement {
+  return (
+    <Field label={props.label}>
+      {id => (
+        <select
+          id={id}
+          className="jp-Mlinfn-select"
+          value={props.value}
+          onChange={event => props.onChange(event.target.value as T)}
+        >
+          {props.choices.map(({ value, label }) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}

@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import type { Difference, Environment } from '../api/types';
-import { Field } from '../components/field';
+import { SelectField } from '../components/field';
 import { count, showTime } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
 import { useAnswer } from './asked';
@@ -52,22 +52,12 @@ export function Diff(props: {
           </p>
         ) : (
           <>
-            <Field label="With">
-              {id => (
-                <select
-                  id={id}
-                  className="jp-Mlinfn-select"
-                  value={left}
-                  onChange={event => setChosen(event.target.value)}
-                >
-                  {choices.map(({ value, label }) => (
-                    <option key={value} value={value}>
-                      {label}
-                    </option>
-                  ))}
-                </select>
-              )}
-            </Field>
+            <SelectField
+              label="With"
+              value={left}
+              choices={choices}
+              onChange={setChosen}
+            />
             <Shown environments={environments} left={left} right={name} />
           </>
         )}

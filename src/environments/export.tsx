@@ -1,22 +1,22 @@
 import * as React from 'react';
 
 import type { Environment, ExportedFile, ExportForm } from '../api/types';
-import { Field } from '../components/field';
+import { SelectField } from '../components/field';
 import { Failure, Skeleton } from '../components/states';
 import { useAnswer } from './asked';
 import type { EnvironmentsModel } from './model';
 
-const FORMS: { form: ExportForm; label: string }[] = [
+const FORMS: { value: ExportForm; label: string }[] = [
   {
-    form: 'environment.yml',
+    value: 'environment.yml',
     label: 'environment.yml: what was asked for'
   },
   {
-    form: 'conda-lock.yml',
+    value: 'conda-lock.yml',
     label: 'conda-lock.yml: every package with hash'
   },
   {
-    form: 'explicit',
+    value: 'explicit',
     label: 'explicit list: every package by address'
   }
 ];
@@ -64,22 +64,12 @@ export function Export(props: {
             'It is not locked.'
           )}
         </p>
-        <Field label="As">
-          {id => (
-            <select
-              id={id}
-              className="jp-Mlinfn-select"
-              value={form}
-              onChange={event => setForm(event.target.value as ExportForm)}
-            >
-              {FORMS.map(one => (
-                <option key={one.form} value={one.form}>
-                  {one.label}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
+        <SelectField
+          label="As"
+          value={form}
+          choices={FORMS}
+          onChange={setForm}
+        />
         {form === 'conda-lock.yml' && (
           <Platforms
             offered={PLATFORMS.filter(platform => platform !== here)}

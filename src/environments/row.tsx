@@ -10,6 +10,7 @@ import * as React from 'react';
 
 import type { Environment, Task } from '../api/types';
 import { jobsIcon } from '../components/icons';
+import { menuAt } from '../components/menu';
 import type { IEnvironmentActions } from './actions';
 import { canClone, canUse, isOwn } from './actions';
 import { Facts } from './facts';
@@ -42,17 +43,8 @@ export function Row(props: IRowProps): React.ReactElement {
   const { one, news, actions } = props;
   const packages = packagesText(one);
   const cuda = cudaText(one);
-  const openMenu = (event: React.MouseEvent) => {
-    event.preventDefault();
-    event.stopPropagation();
-    const box = event.currentTarget.getBoundingClientRect();
-    const byKey = event.clientX === 0 && event.clientY === 0;
-    actions.showMenu(
-      one,
-      byKey ? box.left + 16 : event.clientX,
-      byKey ? box.top + 16 : event.clientY
-    );
-  };
+  const openMenu = (event: React.MouseEvent) =>
+    menuAt(event, (x, y) => actions.showMenu(one, x, y));
   return (
     <div
       role="row"

@@ -2,6 +2,7 @@ import { ellipsesIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { JobRecord } from '../api/types';
+import { menuAt } from '../components/menu';
 import { ProgressBar } from '../components/progress';
 import type { IJobActions } from './actions';
 import { StateShape } from './state';
@@ -30,17 +31,8 @@ export function JobRow(props: IRowProps): React.ReactElement {
   const parameters = parameterText(job.parameters);
   const done = share(job);
   const tabIndex = props.focusable ? 0 : -1;
-  const openMenu = (event: React.MouseEvent) => {
-    event.preventDefault();
-    event.stopPropagation();
-    const box = event.currentTarget.getBoundingClientRect();
-    const byKey = event.clientX === 0 && event.clientY === 0;
-    actions.showMenu(
-      job,
-      byKey ? box.left + 16 : event.clientX,
-      byKey ? box.top + 16 : event.clientY
-    );
-  };
+  const openMenu = (event: React.MouseEvent) =>
+    menuAt(event, (x, y) => actions.showMenu(job, x, y));
   return (
     <div
       role="row"

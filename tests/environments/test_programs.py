@@ -80,12 +80,12 @@ def test_wrappers_are_looked_through(
 def test_a_missing_program_is_a_problem_in_words(
     tmp_path: Path, make_conda: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    conda = program(tmp_path / "root" / "bin" / "conda")
+    conda = program(tmp_path / "base" / "bin" / "conda")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     for argv, missing in (
         (("/gone/bin/python", "-m", "ipykernel"), "/gone/bin/python"),
         (("no-such-program",), "no-such-program"),
-        ((str(conda), "run", "-n", "gone", "python"), f"{tmp_path}/root/envs/gone/bin/python"),
+        ((str(conda), "run", "-n", "gone", "python"), f"{tmp_path}/base/envs/gone/bin/python"),
         (("env", "A=1", "/gone/python"), "/gone/python"),
     ):
         assert find_program(kernel(*argv)).problem == f"Its program {missing} is not there."

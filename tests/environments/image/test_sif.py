@@ -194,7 +194,7 @@ def test_sylabs_own_reader_agrees(siftool: Path, tmp_path: Path, squash: Path) -
     assert LOCK.encode() in ask("dump", "2")
     with path.open("r+b") as file:
         file.seek(32)
-        file.write(b"XXX")
+        file.write(b"no magic")
     with pytest.raises(subprocess.CalledProcessError):
         ask("list")
 

@@ -162,3 +162,11 @@ def run_to_end(folder: AttemptFolder, environ: dict[str, str] | None = None) -> 
         folder.log.read_text() if folder.log.exists() else ""
     )
     return end
+
+
+def texts(path: Path | str) -> list[str]:
+    """The stream text of each code cell of a notebook."""
+    content = json.loads(Path(path).read_text())
+    return [
+        "".join("".join(o.get("text", "")) for o in cell["outputs"]) for cell in content["cells"]
+    ]

@@ -7,171 +7,23 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from jupyter_mlinfn.jobs import accelerator_locks, dispatcher
-from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
+from jupyter_mlinfn.jobs import dispatcher
+from jupyter_mlinfn.jobs.attempt import read_json
 from jupyter_mlinfn.jobs.backends import starting
 from jupyter_mlinfn.jobs.backends.local import LocalBackend
-from jupyter_mlinfn.jobs.backends.protocol import BackendContext, LocalSettings
 from jupyter_mlinfn.jobs.backends.registry import load_backends
 from jupyter_mlinfn.jobs.dispatcher import Dispatcher
-from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
-from jupyter_mlinfn.jobs.store import JobStore
 from jupyter_mlinfn.jobs.waking import listen, wake
-from jupyter_mlinfn.model.accelerators import FreeAccelerator
-from jupyter_mlinfn.model.environments import EnvironmentRef, KernelCommand
-from jupyter_mlinfn.model.errors import Unavailable
-from jupyter_mlinfn.model.jobs import ENDED, JobRecord, JobRequest, JobSpec, Resources
+from jupyter_mlinfn.model.jobs import ENDED, Resources
 from jupyter_mlinfn.process import locks, tree
 from jupyter_mlinfn.process.identity import this_machine
-from tests.jobs.engine.making import KERNEL, wait_for
-from tests.jobs.workplace import make_spec
-
-GIB = 2**30
-WAITING_SCRIPT = (
-    "import os, pathlib, time\n"
-    "open('ran', 'a').write(os.environ['MLINFN_JOB'] + '\\n')\n"
-    "while not pathlib.Path('go').exists(): time.sleep(0.02)\n"
-)
-
-
-class Devices:
-    """An inventory of accelerators that a test sets."""
-
-    def __init__(self, *uuids: str) -> None:
-        self.all = tuple(FreeAccelerator(uuid=uuid, name="GPU") for uuid in uuids)
-        self.held: set[str] = set()
-        self.silent = False
-
-    def schedulable(self) -> tuple[FreeAccelerator, ...]:
-        return self.all
-
-    def free(self) -> tuple[FreeAccelerator, ...]:
-        if self.silent:
-            raise Unavailable("The driver does not answer.")
-        return tuple(device for device in self.all if device.uuid not in self.held)
-
-
-class Bench:
-    """One data folder with two slots, and scripts as jobs (they start fast)."""
-
-    def __init__(self, root: Path, *uuids: str) -> None:
-        self.work = root / "work"
-        self.work.mkdir()
-        self.devices = Devices(*uuids)
-        folders = JobFolders(root / "data")
-        folders.create()
-        self.context = BackendContext(
-            store=JobStore(root / "data" / "jobs.sqlite", folders),
-            folders=folders,
-            accelerators=self.devices,
-            dispatcher_command=(sys.executable, "-c", DISPATCHER, str(root / "data")),
-            state_dir=root / "data",
-            local=LocalSettings(cpus=2, memory=4 * GIB),
-            accelerator_locks=root / "locks",
-        )
-        self.store = self.context.store
-        self.backend = LocalBackend(self.context)
-
-    def submit(self, script: str = WAITING_SCRIPT, *, hand_over: bool = True, **asked: Any) -> str:
-        """Submit a script as submission would; its id."""
-        spec = self.add(script, **asked)
-        if hand_over:
-            assert self.backend.submit(spec) == spec.id
-        return spec.id
-
-    def add(self, script: str, **asked: Any) -> JobSpec:
-        """A committed job that nobody has been told of."""
-        ref = EnvironmentRef(name="python3", kernel=KernelCommand(**KERNEL))
-        asked = {"cpus": 1, "memory": GIB // 2, **asked}
-        spec = make_spec(
-            kind="script",
-            workdir=str(self.work),
-            source=str(self.work / "study.py"),
-            environment=ref,
-            **asked,
-        )
-        spec = spec.model_copy(update={"output_folder": str(self.work / "results" / spec.id)})
-        bundle = self.context.folders.bundle(spec.id)
-        bundle.mkdir(parents=True)
-        (bundle / "script.py").write_text(script)
-        (bundle / "kernel.json").write_text(json.dumps(KERNEL))
-        environment = BundledEnvironment(ref=ref)
-        (bundle / "environment.json").write_text(environment.model_dump_json())
-        job = self.context.folders.job(spec.id)
-        (job / "job.json").write_text(spec.model_dump_json())
-        request = JobRequest(source=spec.source, resources=spec.resources)
-        (job / "request.json").write_text(request.model_dump_json())
-        self.store.insert(spec, request)
-        self.context.folders.mark_committed(spec.id)
-        return spec
-
-    def look(self, job: str) -> JobRecord:
-        """What a server says after a look."""
-        self.store.observe_all(self.backend.query(self.store.unfinished("local")))
-        self.backend.heal()
-        return self.store.get(job)
-
-    def folder(self, job: str) -> AttemptFolder:
-        """The folder of the newest attempt."""
-        return starting.newest_folder(self.context, self.store.get(job))
-
-    def go(self) -> None:
-        """Let all waiting scripts end."""
-        (self.work / "go").touch()
-
-    def ended(self, job: str) -> JobRecord:
-        """Wait for its end."""
-        wait_for(lambda: self.look(job).state in ENDED)
-        return self.store.get(job)
-
-    def ran(self) -> list[str]:
-        """The jobs whose code has begun, in order."""
-        file = self.work / "ran"
-        return file.read_text().split() if file.exists() else []
-
-    def dispatcher_lives(self) -> bool:
-        return starting.dispatcher_lives(self.context)
-
-
-DISPATCHER = """
-import sys
-from pathlib import Path
-from typing import Any
-from jupyter_mlinfn.jobs import dispatcher
-from jupyter_mlinfn.jobs.backends.protocol import BackendContext, LocalSettings
-from jupyter_mlinfn.jobs.folders import JobFolders
-from jupyter_mlinfn.jobs.store import JobStore
-data = Path(sys.argv[1])
-class Nothing:
-    def schedulable(self): return ()
-    def free(self): return ()
-folders = JobFolders(data)
-dispatcher.run(BackendContext(
-    store=JobStore(data / "jobs.sqlite", folders), folders=folders, accelerators=Nothing(),
-    dispatcher_command=(sys.executable, "-c", "pass"), state_dir=data,
-    local=LocalSettings(cpus=2, memory=4 * 2**30), accelerator_locks=data.parent / "locks",
-), linger=0.5)
-"""
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A bench without accelerators; everything it started is over at the end."""
-    made = Bench(tmp_path)
-    yield made
-    made.go()
-    wait_for(lambda: not made.store.active("local") or made.look(made.store.active("local")[0].id))
-    wait_for(lambda: not made.dispatcher_lives())
-    made.store.close()
+from tests.jobs.engine.making import wait_for
+from tests.jobs.engine.queueing import GIB, WAITING_SCRIPT, Bench
 
 
 def test_a_job_starts_without_waiting_for_a_dispatcher(bench: Bench) -> None:
@@ -257,18 +109,12 @@ def test_a_look_starts_what_a_killed_submit_left_waiting(bench: Bench) -> None:
 
 def test_a_slot_claimed_by_a_process_that_died_before_writing_it_down(bench: Bench) -> None:
     job = bench.submit(hand_over=False)
-    bench.store.claim(this_machine().host, bench_capacity(bench), ())
+    bench.store.claim(this_machine().host, bench.capacity(), ())
     assert bench.store.get(job).state == "starting"
     bench.go()
     assert bench.ended(job).state == "succeeded"
     assert bench.store.get(job).attempts == 1
     assert bench.ran() == [job]
-
-
-def bench_capacity(bench: Bench) -> starting.Capacity:
-    from jupyter_mlinfn.jobs.backends.capacity import measure
-
-    return measure(bench.context.local)
 
 
 def test_an_orphan_is_looked_after_and_can_be_cancelled(bench: Bench) -> None:
@@ -295,7 +141,7 @@ def test_a_waiting_job_is_cancelled_at_once(bench: Bench) -> None:
 
 def test_a_slot_given_back_leads_to_another_attempt(bench: Bench) -> None:
     job = bench.submit(hand_over=False)
-    bench.store.claim(this_machine().host, bench_capacity(bench), ())
+    bench.store.claim(this_machine().host, bench.capacity(), ())
     starting.write_claim(bench.context, bench.store.claims(this_machine().host)[0])
     folder = bench.folder(job)
     told = read_json(folder.claim) or {}
@@ -312,7 +158,7 @@ def test_a_job_that_never_can_begin_is_given_up(bench: Bench) -> None:
     pipe = listen(bench.context.state_dir)
     dispatching = Dispatcher(bench.context, pipe)
     for number in range(1, 11):
-        bench.store.claim(this_machine().host, bench_capacity(bench), ())
+        bench.store.claim(this_machine().host, bench.capacity(), ())
         folder = bench.folder(job)
         folder.path.mkdir(parents=True)
         reason = {"code": "not-started", "text": "No memory for another program."}
@@ -352,7 +198,7 @@ def test_an_evictable_job_runs_again_after_a_restart(bench: Bench) -> None:
 
 def test_a_removed_folder_ends_the_job(bench: Bench) -> None:
     job = bench.submit(hand_over=False)
-    bench.store.claim(this_machine().host, bench_capacity(bench), ())
+    bench.store.claim(this_machine().host, bench.capacity(), ())
     bench.context.folders.remove(job)
     record = bench.ended(job)
     assert record.reason is not None
@@ -470,125 +316,6 @@ def test_the_forecast_says_what_would_happen(bench: Bench) -> None:
     bench.go()
     for job in jobs:
         bench.ended(job)
-
-
-# --- accelerators -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def gpus(tmp_path: Path) -> Iterator[Bench]:
-    """A bench with one accelerator, dispatched from inside the test."""
-    made = Bench(tmp_path, "GPU-a")
-    made.context = made.context.__class__(
-        **{**made.context.__dict__, "dispatcher_command": (sys.executable, "-c", "pass")}
-    )
-    made.backend = LocalBackend(made.context)
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def dispatching(gpus: Bench) -> Iterator[Dispatcher]:
-    """Its dispatcher; a test calls ``look``."""
-    pipe = listen(gpus.context.state_dir)
-    made = Dispatcher(gpus.context, pipe)
-    yield made
-    gpus.go()
-    wait_for(lambda: not made.look() or not made.context.store.active("local"))
-    os.close(pipe)
-
-
-def test_one_accelerator_serves_one_job_at_a_time(gpus: Bench, dispatching: Dispatcher) -> None:
-    show = "import os; print('sees', os.environ['CUDA_VISIBLE_DEVICES'])\n"
-    without = gpus.submit(show + WAITING_SCRIPT)
-    first, second = (gpus.submit(show + WAITING_SCRIPT, gpus=1) for _ in range(2))
-    dispatching.look()
-    wait_for(lambda: set(gpus.ran()) == {first, without})
-    assert "sees GPU-a" in gpus.folder(first).log.read_text()
-    assert "sees \n" in gpus.folder(without).log.read_text()
-    assert accelerator_locks.is_held(gpus.context.accelerator_locks, "GPU-a")  # type: ignore[arg-type]
-    reason = gpus.store.get(second).reason
-    assert reason is not None
-    assert reason.code == "waits-for-accelerator"
-    gpus.go()
-    wait_for(lambda: dispatching.look() and gpus.store.get(second).state == "succeeded")
-    assert gpus.ran()[-1] == second
-
-
-@pytest.mark.parametrize("why", ["a notebook holds memory", "another person's job", "no answer"])
-def test_an_accelerator_in_use_is_not_given_away(
-    gpus: Bench, dispatching: Dispatcher, why: str
-) -> None:
-    folder = gpus.context.accelerator_locks
-    assert folder is not None
-    held = accelerator_locks.hold(folder, ["GPU-a"]) if why == "another person's job" else ()
-    gpus.devices.held = {"GPU-a"} if why == "a notebook holds memory" else set()
-    gpus.devices.silent = why == "no answer"
-    job = gpus.submit(gpus=1)
-    dispatching.look()
-    assert gpus.store.get(job).state == "queued"
-    accelerator_locks.release(held or ())
-    gpus.devices.held, gpus.devices.silent = set(), False
-    dispatching._devices = (0.0, ())
-    dispatching.look()
-    wait_for(lambda: gpus.ran() == [job])
-
-
-def test_an_accelerator_lost_in_a_race_sends_the_job_back(
-    gpus: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = gpus.context.accelerator_locks
-    assert folder is not None
-    job = gpus.submit(gpus=1)
-    held = accelerator_locks.hold(folder, ["GPU-a"])
-    assert held
-    monkeypatch.setattr(accelerator_locks, "is_held", lambda *_: False)
-    assert starting.start_next(gpus.context, bench_capacity(gpus), gpus.devices.all) is None
-    record = gpus.store.get(job)
-    assert (record.state, record.attempts) == ("queued", 1)
-    assert gpus.store.claims(this_machine().host) == []
-    accelerator_locks.release(held)
-
-
-def test_a_dispatcher_that_loses_such_a_race_goes_on_with_other_things(
-    gpus: Bench, dispatching: Dispatcher
-) -> None:
-    """The devices were asked a moment ago, and another person's job took one since."""
-    folder = gpus.context.accelerator_locks
-    assert folder is not None
-    dispatching._devices = (time.monotonic(), gpus.devices.all)
-    held = accelerator_locks.hold(folder, ["GPU-a"])
-    assert held
-    job, other = gpus.submit(gpus=1), gpus.submit()
-    threading.Timer(5.0, dispatching.end).start()
-    dispatching.look()
-    assert not dispatching.ending, "it tried the same job again and again"
-    record = gpus.store.get(job)
-    assert record.attempts == 0
-    assert record.reason is not None
-    assert record.reason.code == "waits-for-accelerator"
-    wait_for(lambda: gpus.ran() == [other])
-    accelerator_locks.release(held)
-
-
-@pytest.mark.parametrize("trap", ["a link", "a folder"])
-def test_what_others_put_in_the_place_of_a_lock_stops_nobody(
-    gpus: Bench, dispatching: Dispatcher, tmp_path: Path, trap: str
-) -> None:
-    """The folder of the locks is everybody's: what lies there may be anybody's doing."""
-    folder = gpus.context.accelerator_locks
-    assert folder is not None
-    folder.mkdir()
-    if trap == "a link":
-        (folder / "GPU-a").symlink_to(tmp_path / "precious")
-    else:
-        (folder / "GPU-a").mkdir()
-    (tmp_path / "precious").touch()
-    assert accelerator_locks.hold(folder, ["GPU-a"]) is None
-    job, other = gpus.submit(gpus=1), gpus.submit()
-    dispatching.look()
-    assert gpus.store.get(job).state == "queued"
-    wait_for(lambda: gpus.ran() == [other])
 
 
 # --- small parts --------------------------------------------------------------------------------
