@@ -19,7 +19,7 @@ from jupyter_mlinfn.environments.reading import read_text_head
 from jupyter_mlinfn.model.environments import KernelCommand
 
 _NATIVE = "python3"
-_NOTED = ("environment", "lock", "image", "image_digest")
+_NOTED = ("environment", "lock", "image", "image_digest", "base", "base_digest")
 
 
 class SpecFinder(Protocol):
@@ -35,7 +35,8 @@ class FoundKernel:
     """One kernel folder: its command, or the reason why it cannot be used.
 
     ``environment`` and ``lock`` are noted in kernels of own environments (``own/kernels.py``),
-    ``image`` and ``image_digest`` in those that run out of one file.
+    ``image`` and ``image_digest`` in those that run out of one file, ``base`` and ``base_digest``
+    where that is a layer over another one.
     """
 
     name: str
@@ -45,6 +46,8 @@ class FoundKernel:
     lock: str | None = None
     image: str | None = None
     image_digest: str | None = None
+    base: str | None = None
+    base_digest: str | None = None
 
 
 def find_kernels(finder: SpecFinder | None = None) -> dict[str, FoundKernel]:

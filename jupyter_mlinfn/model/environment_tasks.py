@@ -19,7 +19,16 @@ TASK_ID = r"^[0-9a-f]{16}$"
 
 Requirement = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Phase = Literal[
-    "starting", "solving", "downloading", "checking", "linking", "compiling", "packing", "finishing"
+    "starting",
+    "solving",
+    "downloading",
+    "checking",
+    "linking",
+    "compiling",
+    "packing",
+    "copying",
+    "removing",
+    "finishing",
 ]
 TaskState = Literal["running", "succeeded", "failed", "cancelled", "interrupted"]
 
@@ -92,13 +101,65 @@ class Restore(Asked):
 
 
 class Pack(Asked):
-    """Write the environment as one file."""
+    """Write the environment as one file.
+
+    ``over`` names a packed environment (``NAME`` or ``NAME@DIGEST``, own or managed) or the path
+    of an image: then only what differs from that image is written, as a layer that runs over it.
+    ``container``: put the root of a container under it that the settings name, so that the SIF
+    file runs by itself.
+    """
 
     action: Literal["pack"] = "pack"
     format: Literal["squashfs", "sif"] = "squashfs"
+    over: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
+    container: bool = False
 
 
-TaskRequest = Annotated[Create | Clone | Alter | Restore | Pack, Field(discriminator="action")]
+class Relock(Asked):
+    """Make what is installed now, after a tool put packages into the prefix, a new locked state.
+
+    Files that were edited belong to no package, so no lock can have them: with ``set_aside`` they
+    are copied to a folder of their own and left out, without it the request is refused.
+    """
+
+    action: Literal["relock"] = "relock"
+    set_aside: bool = False
+
+
+class LockPlatforms(Asked):
+    """Solve what was asked of the environment for ``platforms``; its packages stay as they are."""
+
+    action: Literal["lock"] = "lock"
+    platforms: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+-[a-z0-9]+$")], ...],
+        Field(min_length=1, max_length=16),
+    ]
+
+
+class Share(Asked):
+    """Copy a state's papers and its packed file to ``folder``, where others read them.
+
+    ``digest`` is that of an earlier state. ``pack`` writes the packed file first where the present
+    state has none.
+    """
+
+    action: Literal["share"] = "share"
+    folder: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    digest: Annotated[str, StringConstraints(pattern=r"^(sha256:)?[0-9a-f]{8,64}$")] | None = None
+    pack: bool = False
+
+
+class Collect(Asked):
+    """Remove what no environment, kernel or job uses any more; it concerns all environments."""
+
+    action: Literal["gc"] = "gc"
+    name: Literal[""] = ""
+
+
+TaskRequest = Annotated[
+    Create | Clone | Alter | Restore | Pack | Relock | LockPlatforms | Share | Collect,
+    Field(discriminator="action"),
+]
 
 
 class PackageChange(Frozen):
@@ -127,8 +188,18 @@ class Change(Frozen):
     note: str | None = None
 
 
+class ImageBelow(Frozen):
+    """The image that a layer lies over: where it was, and ``sha256:…`` of its bytes."""
+
+    path: str
+    digest: str
+
+
 class PackedImage(Frozen):
-    """One file that holds an environment. ``digest`` is ``sha256:…`` of the file's bytes."""
+    """One file that holds an environment. ``digest`` is ``sha256:…`` of the file's bytes.
+
+    With ``base`` it is a layer: it holds what differs from that image and runs over it alone.
+    """
 
     path: str
     format: Literal["squashfs", "sif"]
@@ -137,6 +208,36 @@ class PackedImage(Frozen):
     compressor: str
     lock: str
     made_at: AwareDatetime
+    base: ImageBelow | None = None
+
+
+class GcItem(Frozen):
+    """Something nobody uses any more."""
+
+    kind: Literal["prefix", "image", "staging", "packages", "bytecode", "task"]
+    name: str
+    path: str
+    size: int
+    files: int
+    environment: str | None = None
+    digest: str | None = None
+
+
+class GcKept(Frozen):
+    """Something that stays, and why."""
+
+    name: str
+    why: str
+
+
+class GcPlan(Frozen):
+    """What would be removed, or was when ``done``; ``size`` and ``files`` are what is freed."""
+
+    items: tuple[GcItem, ...] = ()
+    kept: tuple[GcKept, ...] = ()
+    size: int = 0
+    files: int = 0
+    done: bool = False
 
 
 class TaskEvent(Frozen):
@@ -151,23 +252,28 @@ class TaskEvent(Frozen):
 
 
 class TaskResult(Frozen):
-    """How a task ended. ``text`` is the sentence for people that says what is different now."""
+    """How a task ended. ``text`` is the sentence for people that says what is different now.
+
+    ``path`` is the file or folder that was written, ``freed`` what was removed.
+    """
 
     state: Literal["succeeded", "failed", "cancelled", "interrupted"]
     ended_at: AwareDatetime
     text: str
     change: Change | None = None
     image: PackedImage | None = None
+    path: str | None = None
+    freed: GcPlan | None = None
     exit_code: int = 0
     code: str | None = None
     problems: tuple[Problem, ...] = ()
 
 
 class Task(Frozen):
-    """A task as it is now."""
+    """A task as it is now; ``name`` is empty where it concerns all environments."""
 
     id: str
-    action: Literal["create", "clone", "change", "restore", "pack"]
+    action: Literal["create", "clone", "change", "restore", "pack", "relock", "lock", "share", "gc"]
     name: str
     preview: bool
     state: TaskState

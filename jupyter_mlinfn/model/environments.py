@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from jupyter_mlinfn.model.environment_tasks import PackedImage
+from jupyter_mlinfn.model.environment_tasks import PackedImage, Relock, Restore
 
 
 class KernelCommand(BaseModel):
@@ -58,7 +58,8 @@ class EnvironmentRef(BaseModel):
     ``digest`` is ``sha256:…`` of the sorted inventory ("inventoried, not locked") or of the lock;
     ``None`` for a kernel whose interpreter is no Python (R, Julia, C++), where no inventory is had.
     ``contents`` is the digest of the files behind a lock (``own/manifest.py``). ``image`` is the
-    file that the kernel runs out of, ``image_digest`` that of its bytes.
+    file that the kernel runs out of, ``image_digest`` that of its bytes; ``base`` and
+    ``base_digest`` the same of the image below, where that file is a layer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,7 +71,34 @@ class EnvironmentRef(BaseModel):
     contents: str | None = None
     image: str | None = None
     image_digest: str | None = None
+    base: str | None = None
+    base_digest: str | None = None
     kernel: KernelCommand
+
+
+class Remedy(BaseModel):
+    """What makes a locked environment that was changed usable for jobs again: one task.
+
+    ``lock``: tools put whole packages there, which become a new state. ``put-back``: files were
+    edited or deleted, which no lock can have; the locked ones come back. ``both``: one of each.
+    ``text`` says what ``request`` would do, ``files`` names what is in no package (the first ones).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["lock", "put-back", "both"]
+    text: str
+    files: tuple[str, ...] = ()
+    request: Relock | Restore
+
+
+class Mismatch(BaseModel):
+    """How a locked environment differs from its lock, in words, and what can be done at once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    remedy: Remedy | None = None
 
 
 class CudaFit(BaseModel):
@@ -188,7 +216,7 @@ class EnvironmentResolver(Protocol):
         """What the lock of ``ref`` names, else the sorted inventory; empty where none is had."""
         ...
 
-    def changed(self, ref: EnvironmentRef) -> str | None:
+    def changed(self, ref: EnvironmentRef) -> Mismatch | None:
         """What is other in the files of a locked ``ref`` than was installed, and what to do."""
         ...
 

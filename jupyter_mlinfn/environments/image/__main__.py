@@ -17,23 +17,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from jupyter_mlinfn.environments.image.contents import read_contents
-from jupyter_mlinfn.environments.image.files import open_image
+from jupyter_mlinfn.environments.image.contents import base_of
+from jupyter_mlinfn.environments.image.files import ImageFile, open_image
 from jupyter_mlinfn.environments.image.launcher import as_json, start, try_ways
 from jupyter_mlinfn.environments.image.unpacking import default_scratch
-from jupyter_mlinfn.environments.image.verifying import verify
+from jupyter_mlinfn.environments.image.verifying import verify, verify_base
 from jupyter_mlinfn.environments.image.ways import ORDER, Wish
-from jupyter_mlinfn.model.errors import InputError, MlinfnError
+from jupyter_mlinfn.model.errors import InputError, MlinfnError, PartMissing
 
 
 def main(arguments: Sequence[str]) -> int:
     """Become the command; returns only when that fails, with the code of the error."""
     cut = arguments.index("--") if "--" in arguments else len(arguments)
     asked = _parser().parse_args(arguments[:cut])
-    if asked.probe:
-        sys.stdout.write(as_json(try_ways()) + "\n")
-        return 0
     try:
+        if asked.probe:
+            found = try_ways((asked.scratch or default_scratch()).absolute())
+            sys.stdout.write(as_json(found) + "\n")
+            return 0
         _run(asked, tuple(arguments[cut + 1 :]))
     except MlinfnError as error:
         sys.stderr.write(f"{error.text}\n" + (f"{error.hint}\n" if error.hint else ""))
@@ -65,11 +66,12 @@ def _run(asked: argparse.Namespace, argv: tuple[str, ...]) -> NoReturn:
     scratch = asked.scratch or default_scratch()
     if asked.digest:
         verify(asked.image, asked.digest, scratch / "digests")
+    layers = [open_image(asked.image)]
+    _check_base(layers[0], asked.over, scratch / "digests")
     if asked.over:
-        _check_base(asked.image, asked.over, scratch / "digests")
-    files = [asked.image, asked.over] if asked.over else [asked.image]
+        layers.append(open_image(asked.over))
     wish = Wish(
-        layers=tuple(open_image(path) for path in files),
+        layers=tuple(layers),
         argv=argv,
         scratch=scratch.absolute(),
         container=asked.container and asked.container.absolute(),
@@ -78,11 +80,25 @@ def _run(asked: argparse.Namespace, argv: tuple[str, ...]) -> NoReturn:
     start(wish, (asked.way,) if asked.way else ORDER)
 
 
-def _check_base(layer: Path, base: Path, cache: Path) -> None:
-    wanted = read_contents(open_image(layer)).base
-    if wanted is None:
-        raise InputError(f"{layer.name} is no layer: it runs by itself.", code="image-layer")
-    verify(base, wanted, cache)
+def _check_base(image: ImageFile, base: Path | None, cache: Path) -> None:
+    """Whether ``base`` is the very image that a layer was made for."""
+    try:
+        wanted = base_of(image)
+    except PartMissing:
+        if base is not None:
+            raise
+        return  # without unsquashfs a layer is not known for one; its programs are not found then
+    name = image.path.name
+    if base is None and wanted is not None:
+        raise InputError(
+            f"{name} is a layer: it holds only what differs from another image.",
+            code="image-layer",
+            hint=f"Say over which: --over IMAGE, the one whose SHA-256 is {wanted[7:19]}….",
+        )
+    if base is not None and wanted is None:
+        raise InputError(f"{name} is no layer: it runs by itself.", code="image-layer")
+    if base is not None and wanted is not None:
+        verify_base(base, wanted, name, cache)
 
 
 if __name__ == "__main__":

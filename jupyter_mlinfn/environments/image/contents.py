@@ -21,6 +21,9 @@ from jupyter_mlinfn.process.run import run
 CONTENTS: Final = f"{PAPERS}/contents.json"
 """Where the list lies in an image."""
 
+BASE: Final = f"{PAPERS}/base.txt"
+"""Where a layer names the digest of the image below; no other image has this file."""
+
 _LINK: Final = "->"
 _CACHES: Final = "/__pycache__/"
 _CHUNK: Final = 2**20
@@ -60,18 +63,8 @@ def read_contents(image: ImageFile) -> Contents:
 
     Raises :class:`InputError` when it holds none, :class:`PartMissing` without unsquashfs.
     """
-    program = shutil.which("unsquashfs")
-    if program is None:
-        raise PartMissing(
-            "Images are read by unsquashfs, which is not installed here.",
-            code="unsquashfs-missing",
-            hint="Install squashfs-tools (Debian: apt-get install squashfs-tools).",
-        )
-    offset = ("-offset", str(image.offset)) if image.offset else ()
-    argv = [program, "-cat", *offset, str(image.path), f"{image.folder}/{CONTENTS}".lstrip("/")]
-    done = run(argv, deadline=_PATIENCE, max_output=_LARGEST)
     try:
-        return Contents.model_validate(json.loads(done.stdout))
+        return Contents.model_validate(json.loads(read_inside(image, CONTENTS)))
     except (ValueError, ValidationError) as error:
         raise InputError(
             f"{image.path.name} cannot be built upon: it does not say what it contains.",
@@ -80,9 +73,37 @@ def read_contents(image: ImageFile) -> Contents:
         ) from error
 
 
+def base_of(image: ImageFile) -> str | None:
+    """The digest of the image that a layer lies over; ``None`` for what is no layer."""
+    return read_inside(image, BASE).decode("ascii", "replace").strip() or None
+
+
+def read_inside(image: ImageFile, *paths: str) -> bytes:
+    """The contents of files below the environment's prefix, one after the other as they are
+    named; of those that are not there, nothing. Raises :class:`PartMissing` without unsquashfs.
+    """
+    program = shutil.which("unsquashfs")
+    if program is None:
+        raise PartMissing(
+            "Images are read by unsquashfs, which is not installed here.",
+            code="unsquashfs-missing",
+            hint="Install squashfs-tools (Debian: apt-get install squashfs-tools).",
+        )
+    offset = ("-offset", str(image.offset)) if image.offset else ()
+    inside = [f"{image.folder}/{path}".lstrip("/") for path in paths]
+    argv = [program, "-cat", *offset, str(image.path), *inside]
+    return run(argv, deadline=_PATIENCE, max_output=_LARGEST).stdout
+
+
 def is_compiled(path: str) -> bool:
     """Whether ``path`` is a module that Python compiled."""
     return _CACHES in path
+
+
+def source_of(compiled: str) -> str:
+    """Where the source of a compiled module lies, or lay."""
+    folder, _, name = compiled.rpartition(_CACHES)
+    return f"{folder}/{name.split('.')[0]}.py"
 
 
 def list_contents(prefix: Path, python: str | None, lock: str) -> Contents:

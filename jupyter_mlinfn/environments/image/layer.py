@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.image import shelf, squashfs
-from jupyter_mlinfn.environments.image.contents import (
-    CONTENTS,
-    Contents,
-    is_compiled,
-    read_contents,
-)
-from jupyter_mlinfn.environments.image.files import open_image
-from jupyter_mlinfn.environments.image.normalising import PAPERS
-from jupyter_mlinfn.environments.image.pack import build, finish
+from jupyter_mlinfn.environments.image.below import look_below
+from jupyter_mlinfn.environments.image.contents import BASE, CONTENTS
+from jupyter_mlinfn.environments.image.normalising import write_papers
+from jupyter_mlinfn.environments.image.upper import Upper, make_upper
 from jupyter_mlinfn.environments.image.verifying import digest_of
 from jupyter_mlinfn.environments.locks.document import Lock
+from jupyter_mlinfn.environments.locks.files import (
+    EXPLICIT_FILE,
+    LOCK_FILE,
+    dump_explicit,
+    dump_lock,
+)
 from jupyter_mlinfn.environments.own.layout import Layout
-from jupyter_mlinfn.model.environment_tasks import PackedImage
+from jupyter_mlinfn.model.environment_tasks import ImageBelow, PackedImage
 
 
 def pack_layer(
@@ -40,85 +42,92 @@ def pack_layer(
 ) -> PackedImage:
     """The layer that makes the image ``base`` into the environment of ``lock``.
 
-    Packed, or found in ``layout.images``. Raises :class:`InputError` when ``base`` was not packed
-    by this program, else what :func:`pack.pack_lock` raises.
+    Packed, or found in ``layout.images``. Raises what :func:`below.look_below` raises when
+    nothing can be laid over ``base``, else what :func:`pack.pack_lock` raises.
     """
-    below = read_contents(open_image(base, platform))
+    squashfs.mksquashfs()
+    below = look_below(base, lock, platform)
+    beneath = ImageBelow(path=str(base), digest=digest_of(base, layout.images / ".digests"))
     recipe = shelf.Recipe(
         lock=lock.digest(platform),
         platform=platform,
         format="squashfs",
         compressor=compressor or squashfs.compressor_for(),
-        base=digest_of(base, layout.images / ".digests"),
+        base=beneath.digest,
     )
     if found := shelf.find(layout.images, recipe):
-        return found
+        return found.model_copy(update={"base": beneath})
     with shelf.workplace(layout.images) as work:
-        whole = build(lock, platform, layout, work, reporter, cancelled)
-        changed, gone = difference(below, whole)
-        upper = work / "layer"
-        _gather(work / "env", upper, changed, gone)
-        marked = whole.model_copy(update={"base": recipe.base, "gone": tuple(gone)})
-        papers = upper / CONTENTS
-        papers.unlink()
-        papers.write_text(marked.model_dump_json(), encoding="utf-8")
-        reporter.say("packing", done=0, total=len(changed), unit="files")
-        image = work / "image"
-        squashfs.make(
-            upper,
-            image,
-            recipe.compressor,
-            whiteouts=[squashfs.Whiteout(path) for path in gone],
-            report=lambda done: reporter.say(
-                "packing", done=min(done, len(changed)), total=len(changed), unit="files"
-            ),
-            cancelled=cancelled,
-        )
-        return finish(image, work, recipe, layout, reporter)
+        upper = make_upper(lock, platform, below, layout, work, reporter, cancelled)
+        folder, image = work / "layer", work / "image"
+        _gather(upper, folder)
+        _write_papers(folder, lock, platform, upper, beneath.digest)
+        _squash(folder, image, upper, recipe.compressor, reporter, cancelled)
+        reporter.say("finishing")
+        return _finish(image, recipe, beneath, layout)
 
 
-def difference(below: Contents, whole: Contents) -> tuple[list[str], list[str]]:
-    """Files of ``whole`` that are new or other than below; and what is gone, whole folders by
-    their name alone. Both sorted.
+def _finish(image: Path, recipe: shelf.Recipe, below: ImageBelow, layout: Layout) -> PackedImage:
+    """Give the file its name and its paper."""
+    image.chmod(0o444)
+    packed = PackedImage(
+        path=str(image),
+        format=recipe.format,
+        digest=digest_of(image),
+        size=image.stat().st_size,
+        compressor=recipe.compressor,
+        lock=recipe.lock,
+        made_at=datetime.now(UTC),
+        base=below,
+    )
+    paper = shelf.Paper(image=packed, recipe=recipe, tools=squashfs.version())
+    return shelf.put(layout.images, image, paper)
+
+
+def _gather(upper: Upper, folder: Path) -> None:
+    """Link the changed files into a folder of their own, with every folder that a mark of
+    something gone will lie in.
     """
-    changed = [path for path in whole.entries if not _same(path, below, whole)]
-    folders: set[str] = set()
-    for path in (*whole.entries, CONTENTS):
-        folder = path.rpartition("/")[0]
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = folder.rpartition("/")[0]
-    gone: set[str] = set()
-    for path in below.entries.keys() - whole.entries.keys():
-        top, folder = path, path.rpartition("/")[0]
-        while folder and folder not in folders:
-            top, folder = folder, folder.rpartition("/")[0]
-        if top not in whole.entries:
-            gone.add(top)
-    return sorted(changed), sorted(gone)
-
-
-def _same(path: str, below: Contents, whole: Contents) -> bool:
-    """Whether the image below has this very file. A compiled one is decided by its source."""
-    before, after = below.entries.get(path), whole.entries[path]
-    if before != after:
-        return False
-    if not is_compiled(path):
-        return True
-    folder, _, name = path.rpartition("/__pycache__/")
-    source = f"{folder}/{name.split('.')[0]}.py"
-    now = whole.entries.get(source)
-    return below.python == whole.python and now is not None and below.entries.get(source) == now
-
-
-def _gather(prefix: Path, upper: Path, changed: list[str], gone: list[str]) -> None:
-    """Link the changed files and the papers into a folder of their own, with every folder that
-    a mark of something gone will lie in.
-    """
-    for path in gone:
-        (upper / path).parent.mkdir(parents=True, exist_ok=True)
-    papers = [f"{PAPERS}/{path.name}" for path in (prefix / PAPERS).iterdir()]
-    for path in [*changed, *papers]:
-        target = upper / path
+    folder.mkdir()
+    for path in upper.gone:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    for path in upper.changed:
+        target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(prefix / path, target, follow_symlinks=False)
+        os.link(upper.prefix / path, target, follow_symlinks=False)
+
+
+def _write_papers(folder: Path, lock: Lock, platform: str, upper: Upper, base: str) -> None:
+    one = Lock.made_of(lock.channels, (platform,), lock.of(platform))
+    marked = upper.whole.model_copy(update={"base": base, "gone": upper.gone})
+    write_papers(
+        folder,
+        (
+            (LOCK_FILE, dump_lock(one)),
+            (EXPLICIT_FILE, dump_explicit(one, platform)),
+            (Path(CONTENTS).name, marked.model_dump_json()),
+            (Path(BASE).name, f"{base}\n"),
+        ),
+    )
+
+
+def _squash(
+    folder: Path,
+    image: Path,
+    upper: Upper,
+    compressor: str,
+    reporter: Reporter,
+    cancelled: Callable[[], bool],
+) -> None:
+    total = len(upper.changed)
+    reporter.say("packing", done=0, total=total, unit="files")
+    squashfs.make(
+        folder,
+        image,
+        compressor,
+        whiteouts=[squashfs.Whiteout(path) for path in upper.gone],
+        report=lambda done: reporter.say(
+            "packing", done=min(done, total), total=total, unit="files"
+        ),
+        cancelled=cancelled,
+    )

@@ -64,6 +64,29 @@ def verify(image: Path, digest: str, cache: Path | None = None) -> None:
         )
 
 
+def verify_base(base: Path, digest: str, layer: str, cache: Path | None = None) -> None:
+    """Whether ``base`` is the file named ``digest``, over which the image ``layer`` was made.
+
+    Raises what :func:`verify` raises, in words that tell of both files.
+    """
+    try:
+        verify(base, digest, cache)
+    except NotFound as error:
+        raise NotFound(
+            f"{layer} is a layer over {base}, which is not there any more or cannot be read.",
+            code="image-not-found",
+            hint="Put that file back (the same lock gives the same image), or pack the environment "
+            "whole: mlinfn env pack NAME.",
+        ) from error
+    except Refused as error:
+        raise Refused(
+            f"{layer} is a layer, and {base.name} is not the image that it was made over, or it "
+            f"was changed since: {error.text}",
+            code="environment-mismatch",
+            hint="Put the right file back, or pack the environment whole: mlinfn env pack NAME.",
+        ) from error
+
+
 def _noted(note: Path, stamp: list[int]) -> str | None:
     try:
         content = json.loads(read_head(note))

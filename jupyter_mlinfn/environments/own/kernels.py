@@ -65,17 +65,21 @@ def kernel_command(name: str, prefix: Path, python: str | None) -> KernelCommand
 
 
 def image_command(name: str, image: PackedImage, python: str | None) -> KernelCommand:
-    """How a notebook is run out of one file; the file is compared with its digest first."""
+    """How a notebook is run out of one file, or of a layer and the image below it.
+
+    Both are compared with their digests first.
+    """
     from jupyter_mlinfn.environments.image.launcher import command
 
     argv = ("python", "-m", "ipykernel_launcher", "-f", "{connection_file}")
     minor = f"Python {'.'.join(python.split('.')[:2])}, " if python else ""
     kernel = image_kernel_name(name)
+    below = Path(image.base.path) if image.base else None
     return KernelCommand(
         name=kernel,
-        display_name=f"{name} ({minor}one file)",
+        display_name=f"{name} ({minor}{'one file over another' if below else 'one file'})",
         language="python",
-        argv=command(Path(image.path), argv, digest=image.digest),
+        argv=command(Path(image.path), argv, digest=image.digest, over=below),
         env={"PYTHONNOUSERSITE": "1", "PYTHONPATH": ""},
         resource_dir=str(user_kernels() / kernel),
     )
@@ -108,13 +112,16 @@ def register(record: EnvironmentRecord, place: Place) -> str:
 def register_image(record: EnvironmentRecord, place: Place) -> str:
     """Write the kernel that runs out of the image of the present lock; gives its name.
 
-    It stays with that very image when the environment changes. Raises :class:`Conflict`
-    (``not-packed``), and what :func:`register` raises.
+    It is the file packed last, and stays with that very one when the environment changes. Raises
+    :class:`Conflict` (``not-packed``), and what :func:`register` raises.
     """
-    image = next((one for one in record.images if one.lock == record.digest), None)
-    if image is None or not Path(image.path).is_file():
+    packed = [one for one in record.images if one.lock == record.digest]
+    image = next((one for one in reversed(packed) if is_there(one)), None)
+    if image is None:
         raise Conflict(
-            f"'{record.name}' is not packed in its present state.",
+            f"'{record.name}' is not packed in its present state."
+            if not packed
+            else f"What '{record.name}' is packed in is not there any more: {_lost(packed[-1])}.",
             code="not-packed",
             field="name",
             hint=f"Pack it first: mlinfn env pack {record.name}",
@@ -122,8 +129,21 @@ def register_image(record: EnvironmentRecord, place: Place) -> str:
     command = image_command(record.name, image, record.python)
     about = {"environment": record.name, "lock": record.digest}
     about |= {"image": image.path, "image_digest": image.digest}
+    if image.base is not None:
+        about |= {"base": image.base.path, "base_digest": image.base.digest}
     _replace(command, about, place.prefix(record.digest) / "share/jupyter/kernels/python3")
     return command.name
+
+
+def is_there(image: PackedImage) -> bool:
+    """Whether all files that it runs out of are there; what is in them is not looked at."""
+    return not _lost(image)
+
+
+def _lost(image: PackedImage) -> str:
+    """The first of its files that is not there; nothing when all are."""
+    paths = (image.path, image.base.path) if image.base else (image.path,)
+    return next((path for path in paths if not Path(path).is_file()), "")
 
 
 def unregister(name: str) -> None:
@@ -142,10 +162,13 @@ def unregister_all(environment: str) -> None:
         unregister(name)
 
 
-def image_in_use(environment: str) -> str | None:
-    """The image that the environment's kernel runs out of, if it has such a kernel."""
+def images_in_use(environment: str) -> tuple[str, ...]:
+    """The image that the environment's kernel runs out of, if it has such a kernel, and the one
+    below.
+    """
     name = image_kernel_name(environment)
-    return read_kernel(name, user_kernels() / name).image
+    found = read_kernel(name, user_kernels() / name)
+    return tuple(path for path in (found.image, found.base) if path)
 
 
 def renew(record: EnvironmentRecord, place: Place) -> None:

@@ -147,11 +147,23 @@ def _published(path: Path) -> ManagedEnvironment:
 
 
 def _found_here(path: Path, image: PackedImage) -> PackedImage | None:
-    """The image with the path it has here: a published folder may be mounted anywhere."""
-    for candidate in (path / "images" / Path(image.path).name, Path(image.path)):
-        if candidate.is_file():
-            return image.model_copy(update={"path": str(candidate)})
-    return None
+    """The image with the path it has here: a published folder may be mounted anywhere.
+
+    A layer without the image below it is none.
+    """
+    own = _path_here(path, image.path)
+    if own is None or image.base is None:
+        return image.model_copy(update={"path": own}) if own else None
+    below = _path_here(path, image.base.path)
+    if below is None:
+        return None
+    base = image.base.model_copy(update={"path": below})
+    return image.model_copy(update={"path": own, "base": base})
+
+
+def _path_here(folder: Path, path: str) -> str | None:
+    candidates = (folder / "images" / Path(path).name, Path(path))
+    return next((str(candidate) for candidate in candidates if candidate.is_file()), None)
 
 
 def _image(path: Path) -> ManagedEnvironment | None:

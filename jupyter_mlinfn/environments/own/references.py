@@ -105,6 +105,8 @@ def _of_managed_image(one: ManagedEnvironment) -> EnvironmentRef:
         locked=True,
         image=image.path,
         image_digest=image.digest,
+        base=image.base.path if image.base else None,
+        base_digest=image.base.digest if image.base else None,
         kernel=image_command(one.name, image, _python(one)),
     )
 
@@ -121,6 +123,8 @@ def _of_image(name: str, found: FoundKernel, digest: str) -> EnvironmentRef:
         locked=True,
         image=found.image,
         image_digest=found.image_digest,
+        base=found.base,
+        base_digest=found.base_digest,
         kernel=found.command,
     )
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from jupyter_mlinfn.environments.image import shelf
 from jupyter_mlinfn.environments.own import kernels
 from jupyter_mlinfn.environments.own.freeing import DELETED, Freed, clear, remove, would_free
 from jupyter_mlinfn.environments.own.layout import Layout, Place, short
@@ -16,13 +17,8 @@ from jupyter_mlinfn.environments.own.managed import IMAGE_ENDINGS
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord, read_record, write_record
 from jupyter_mlinfn.environments.own.states import all_states, held_still, read_papers
 from jupyter_mlinfn.environments.own.using import Users
-from jupyter_mlinfn.model.environment_answers import (
-    DeletedEnvironment,
-    GcItem,
-    GcKept,
-    GcPlan,
-    Usage,
-)
+from jupyter_mlinfn.model.environment_answers import DeletedEnvironment, Usage
+from jupyter_mlinfn.model.environment_tasks import GcItem, GcKept, GcPlan
 from jupyter_mlinfn.model.errors import Conflict, MlinfnError, NotFound, Unavailable
 from jupyter_mlinfn.model.quantities import show_count, show_memory
 from jupyter_mlinfn.process.locks import held
@@ -94,11 +90,20 @@ class _Waste:
     kept: list[GcKept] = field(default_factory=list)
 
 
-def collect(layout: Layout, users: Users, *, dry_run: bool) -> GcPlan:
+def collect(
+    layout: Layout,
+    users: Users,
+    *,
+    dry_run: bool,
+    task: str | None = None,
+    report: Callable[[str, int, int], None] = lambda name, done, total: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> GcPlan:
     """Find what nobody uses, and remove it unless ``dry_run``.
 
     Kept are: what an environment is now, what a kernel or job uses, and all of an environment
-    that is being changed. Sizes are what the disk gets back.
+    that is being changed. Sizes are what the disk gets back. ``task`` is the one that does it;
+    ``report`` is told what goes next, and ``stopped`` asked before.
     """
     waste = _Waste()
     with ExitStack() as stack:
@@ -118,14 +123,14 @@ def collect(layout: Layout, users: Users, *, dry_run: bool) -> GcPlan:
                     kernels.renew(present, place)
             _of_environment(place, present, users, waste, layout.own)
         _deleted(layout, waste)
-        if any(held(task / "alive") for task in _inside(layout.tasks)):
+        if any(held(one / "alive") for one in _inside(layout.tasks) if one.name != task):
             why = "A task is working; what it needs may be among them."
             waste.kept.append(GcKept(name="packages and packed files", why=why))
         else:
             _images(layout, users, waste)
             _packages(layout, waste)
         if not dry_run:
-            _remove_all(waste)
+            _remove_all(waste, report, stopped)
     items = tuple(item for item, _ in waste.items)
     return GcPlan(
         items=items,
@@ -136,10 +141,15 @@ def collect(layout: Layout, users: Users, *, dry_run: bool) -> GcPlan:
     )
 
 
-def _remove_all(waste: _Waste) -> None:
+def _remove_all(
+    waste: _Waste, report: Callable[[str, int, int], None], stopped: Callable[[], bool]
+) -> None:
     """Remove every item; one that cannot be is kept, with the reason."""
     done = []
-    for item, removal in waste.items:
+    for number, (item, removal) in enumerate(waste.items):
+        if stopped():
+            break
+        report(item.name, number, len(waste.items))
         try:
             removal()
             done.append((item, removal))
@@ -169,23 +179,55 @@ def _of_environment(
 
 
 def _images(layout: Layout, users: Users, waste: _Waste) -> None:
-    """Packed files of states that no environment is in any more."""
+    """Packed files of states that no environment is in any more, and that no layer needs."""
     records = [r for _, r in all_states(layout) if isinstance(r, EnvironmentRecord)]
-    present = {i.path for r in records for i in r.images if i.lock == r.digest}
-    started = {kernels.image_in_use(record.name) for record in records}
+    needed = _Needed(layout, records, users)
     for path in _inside(layout.images):
-        if path.suffix not in IMAGE_ENDINGS or str(path) in present:
+        if path.suffix not in IMAGE_ENDINGS or str(path) in needed.present:
+            continue
+        if why := needed.why(str(path)):
+            waste.kept.append(GcKept(name=path.name, why=why))
             continue
         noted = [(r, i) for r in records for i in r.images if i.path == str(path)]
-        lock = noted[0][1].lock if noted else None
-        used = users.of_prefix(path, lock or "", [str(path)])
-        if used or str(path) in started:
-            who = f"{used[0].kind} {used[0].name}" if used else "a kernel"
-            waste.kept.append(GcKept(name=path.name, why=f"In use by {who}."))
-            continue
         places = [layout.place(record.name) for record, _ in noted]
-        name = places[0].name if places else None
+        name, lock = (places[0].name, noted[0][1].lock) if noted else (None, None)
         _add(waste, "image", path.name, path, partial(_drop_image, path, places), name, lock)
+
+
+class _Needed:
+    """Which packed files are needed, by whom. A layer that is needed needs the image below it."""
+
+    def __init__(self, layout: Layout, records: Sequence[EnvironmentRecord], users: Users) -> None:
+        made = [paper.image for paper in shelf.papers(layout.images)]
+        images = [*made, *(image for record in records for image in record.images)]
+        self._users = users
+        self._locks = {image.path: image.lock for image in images}
+        self.present = {i.path for r in records for i in r.images if i.lock == r.digest}
+        self._started = {
+            path: record.name for record in records for path in kernels.images_in_use(record.name)
+        }
+        self._above: dict[str, list[str]] = {}
+        for image in images:
+            if image.base is not None:
+                self._above.setdefault(image.base.path, []).append(image.path)
+        self._owners = {i.path: r.name for r in records for i in r.images}
+
+    def why(self, path: str) -> str | None:
+        """Why the file stays, for people; ``None`` when nothing needs it."""
+        if path in self._started:
+            return f"A kernel of '{self._started[path]}' runs out of it."
+        if used := self._users.of_prefix(Path(path), self._locks.get(path, ""), [path]):
+            return f"In use by {used[0].kind} {used[0].name}."
+        for layer in self._above.get(path, ()):
+            if not Path(layer).is_file():
+                continue
+            owner = self._owners.get(layer)
+            whose = f"the packed file of '{owner}'" if owner else f"the layer {Path(layer).name}"
+            if layer in self.present:
+                return f"{whose[0].upper()}{whose[1:]} lies over it."
+            if reason := self.why(layer):
+                return f"Needed by {whose}, which stays: {reason}"
+        return None
 
 
 def _drop_image(path: Path, places: Sequence[Place]) -> None:

@@ -73,11 +73,16 @@ def _verify_files(ref: EnvironmentRef, before: Sequence[Package]) -> None:
 
 
 def _verify_image(ref: EnvironmentRef) -> None:
-    from jupyter_mlinfn.environments.image.verifying import verify
+    """The bytes of the image, and of the one below where it is a layer."""
+    from jupyter_mlinfn.environments.image.verifying import verify, verify_base
 
     assert ref.image is not None
+    image = Path(ref.image)
+    digests = image.parent / ".digests"
     try:
-        verify(Path(ref.image), ref.image_digest or "", Path(ref.image).parent / ".digests")
+        verify(image, ref.image_digest or "", digests)
+        if ref.base is not None:
+            verify_base(Path(ref.base), ref.base_digest or "", image.name, digests)
     except MlinfnError as error:
         hint = f" {error.hint}" if error.hint else ""
         text = f"{error.text} None of your code ran.{hint}"

@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_mlinfn.environments.image import launcher
 from jupyter_mlinfn.environments.image.contents import Contents
-from jupyter_mlinfn.environments.image.layer import difference
+from jupyter_mlinfn.environments.image.upper import difference
 from jupyter_mlinfn.model.environment_tasks import PackedImage
 from tests import parts
 from tests.environments.image.conftest import locked, packed, packing
