@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fcntl import ioctl
 from pathlib import Path
-from typing import Literal
 
 from jupyter_mlinfn.environments.engine.unpacked import files
+from jupyter_mlinfn.environments.own.linking import Way, shares_blocks
 
-_FICLONE = 0x40049409
-"""``ioctl_ficlone(2)``: share the blocks of a file until one of the two is written."""
+__all__ = ["Way", "unrun_scripts", "way_of"]
+
 _LOOKED_AT = 2000
 _SCRIPT = "-post-link.sh"
-
-Way = Literal["hard links", "shared blocks", "copies"]
 
 
 def way_of(prefix: Path, cache: Path) -> Way:
@@ -27,12 +24,9 @@ def way_of(prefix: Path, cache: Path) -> Way:
     source, copy = cache / ".reflink-source", prefix / ".reflink-copy"
     try:
         source.write_bytes(b"x")
-        with source.open("rb") as original, copy.open("wb") as file:
-            ioctl(file.fileno(), _FICLONE, original.fileno())
+        return "shared blocks" if shares_blocks(source, copy) else "copies"
     except OSError:
         return "copies"
-    else:
-        return "shared blocks"
     finally:
         source.unlink(missing_ok=True)
         copy.unlink(missing_ok=True)

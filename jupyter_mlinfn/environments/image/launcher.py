@@ -11,7 +11,15 @@ from typing import Final, NoReturn
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from jupyter_mlinfn.environments.image import namespaces, roots
-from jupyter_mlinfn.environments.image.ways import ORDER, WAYS, Command, WayName, Wish, fails
+from jupyter_mlinfn.environments.image.ways import (
+    ORDER,
+    WAYS,
+    Command,
+    WayName,
+    Wish,
+    fails,
+    try_apptainer,
+)
 from jupyter_mlinfn.model.errors import Unavailable
 from jupyter_mlinfn.process.detach import own_program
 from jupyter_mlinfn.process.run import run
@@ -46,12 +54,12 @@ def command(
     return own_program(PROGRAM, *check, *below, str(image), "--", *argv)
 
 
-def probe() -> tuple[Finding, ...]:
+def probe(patience: float = _PATIENCE) -> tuple[Finding, ...]:
     """Which ways work on this machine, tried by a program of its own, in the order of use.
 
-    Raises :class:`Unavailable` when the program fails.
+    Raises :class:`Unavailable` when the program fails, or needs more than ``patience`` seconds.
     """
-    done = run(own_program(PROGRAM, "--probe"), deadline=_PATIENCE)
+    done = run(own_program(PROGRAM, "--probe"), deadline=patience)
     if done.returncode != 0:
         raise Unavailable(
             "The ways to run images could not be tried: "
@@ -61,13 +69,18 @@ def probe() -> tuple[Finding, ...]:
     return _FINDINGS.validate_json(done.stdout)
 
 
-def try_ways() -> tuple[Finding, ...]:
-    """The same in this process; for single-threaded programs, because children are forked."""
+def try_ways(scratch: Path) -> tuple[Finding, ...]:
+    """The same in this process; for single-threaded programs, because children are forked.
+
+    ``scratch`` is where Apptainer is given a root of this machine's folders.
+    """
     found = []
     for name in ORDER:
         why = WAYS[name].missing()
         if not why and name in _NAMESPACES:
             why = fails(_NAMESPACES[name])
+        elif not why and name == "apptainer":
+            why = fails(lambda: try_apptainer(scratch))
         found.append(Finding(way=name, works=not why, why=why))
     return tuple(found)
 

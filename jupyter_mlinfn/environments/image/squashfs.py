@@ -62,6 +62,11 @@ def apptainer_version(program: str) -> tuple[int, ...] | None:
     return _version(run([program, "--version"], deadline=_PATIENCE).text)
 
 
+def program_version(program: str) -> tuple[int, ...] | None:
+    """The same of mksquashfs or unsquashfs."""
+    return _version(run([program, "-version"], deadline=_PATIENCE).text)
+
+
 def _version(text: str) -> tuple[int, ...] | None:
     found = _VERSION.search(text)
     return tuple(int(part) for part in found.groups() if part) if found else None

@@ -15,6 +15,7 @@ beside it. Entering is tried in a child first, because it cannot be undone.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ _PATIENCE: Final = 20.0
 """Seconds for a program to mount, or to say its version."""
 _STEP: Final = 0.002
 _APPTAINERS: Final = ("apptainer", "singularity")
+_COLOUR: Final = re.compile("\x1b\\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -214,11 +216,29 @@ def _enter_apptainer(wish: Wish) -> Command:
 def _attempt_apptainer(wish: Wish) -> None:
     command = _enter_apptainer(wish)
     before = command.argv[: len(command.argv) - len(wish.argv)]
-    argv = (*before, "/bin/sh", "-c", f"test -d {FINAL_PREFIX}/conda-meta")
-    done = run(argv, deadline=_PATIENCE, env=command.environ)
+    _run_apptainer((*before, "/bin/sh", "-c", f"test -d {FINAL_PREFIX}/conda-meta"))
+
+
+def try_apptainer(scratch: Path) -> None:
+    """Run a program with this machine's folders as the container. Raises :class:`Unavailable`."""
+    program = _apptainer()
+    assert program is not None, "asked before"
+    words = (program, "--silent", "--nocolor", "exec", *_host_as_container(scratch))
+    _run_apptainer((*words, "/bin/sh", "-c", "exit 0"))
+
+
+def _run_apptainer(argv: Sequence[str]) -> None:
+    done = run(argv, deadline=_PATIENCE, env=_without_python())
     if done.returncode != 0:
-        words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise Unavailable(f"{words[-1] if words else 'it failed'}", code="apptainer-failed")
+        raise Unavailable(_reason(done.stderr), code="apptainer-failed")
+
+
+def _reason(said: bytes) -> str:
+    """The last error among Apptainer's lines: advice follows it, and colours even if unwanted."""
+    lines = [line.strip() for line in _COLOUR.sub("", said.decode("utf-8", "replace")).splitlines()]
+    errors = [line for line in lines if line.startswith(("ERROR", "FATAL"))]
+    told = (errors or [line for line in lines if line] or ["it failed"])[-1]
+    return told.partition(":")[2].strip() if errors else told
 
 
 def _host_as_container(scratch: Path) -> list[str]:

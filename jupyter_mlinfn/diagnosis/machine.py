@@ -1,8 +1,4 @@
-"""What this machine offers, what is missing and what to do: the checks behind ``mlinfn doctor``.
-
-A check never ends the diagnosis: what cannot be looked at is itself a finding. Nothing is changed
-or downloaded; a probe file in the data folder and a probe control group are removed again.
-"""
+"""What there is of the machine itself: one function a check."""
 
 from __future__ import annotations
 
@@ -11,81 +7,17 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from jupyter_mlinfn.model.errors import MlinfnError
-from jupyter_mlinfn.model.jobs import Frozen
+from jupyter_mlinfn.diagnosis.checks import Check
 from jupyter_mlinfn.model.quantities import show_memory
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.workbench import Workbench
 
-NEEDED: Final = frozenset({"python", "data-folder", "job-index", "kernels", "capacity"})
-"""Checks without which no job can run; every other part may be missing in peace."""
-
 LITTLE_SPACE: Final = 2 * 2**30
 GPU_PATIENCE: Final = 5.0
-
-
-class Check(Frozen):
-    """One thing looked at; ``hint`` says what to do where ``state`` is not ``ok``.
-
-    ``missing`` is a calm word: a part that is not here, and need not be unless it is in
-    :data:`NEEDED`.
-    """
-
-    name: str
-    state: Literal["ok", "missing", "warning"]
-    text: str
-    hint: str | None = None
-
-
-class Diagnosis(Frozen):
-    """All checks, in the order people read them."""
-
-    checks: tuple[Check, ...]
-
-
-def failures(diagnosis: Diagnosis) -> list[Check]:
-    """The checks that keep every job from running."""
-    return [
-        check for check in diagnosis.checks if check.name in NEEDED and check.state == "missing"
-    ]
-
-
-def diagnose(bench: Workbench) -> Diagnosis:
-    """Look at everything once. Takes a second or two: call it off the event loop."""
-    looks: tuple[tuple[str, Callable[[Workbench], Check]], ...] = (
-        ("python", python),
-        ("panels", panels),
-        ("data-folder", data_folder),
-        ("job-index", job_index),
-        ("kernels", kernels),
-        ("capacity", capacity),
-        ("cgroup", control_groups),
-        ("dispatcher", dispatcher),
-        ("gpus", gpus),
-    )
-    checks = [_look(name, look, bench) for name, look in looks]
-    return Diagnosis(checks=(*checks, *programs(bench)))
-
-
-def _look(name: str, look: Callable[[Workbench], Check], bench: Workbench) -> Check:
-    state: Literal["missing", "warning"] = "missing" if name in NEEDED else "warning"
-    try:
-        return look(bench)
-    except MlinfnError as error:
-        hint = next((problem.hint for problem in error.problems if problem.hint), None)
-        return Check(name=name, state=state, text=error.text, hint=hint)
-    except OSError as error:
-        text = f"{error.filename or 'A file'} cannot be used: {error.strerror}."
-        return Check(name=name, state=state, text=text)
-    except Exception as error:  # whatever is broken is what the person wants to be told
-        text = f"This could not be checked: {type(error).__name__}: {error}"
-        return Check(name=name, state=state, text=text)
 
 
 def python(bench: Workbench) -> Check:
@@ -238,64 +170,3 @@ def gpus(bench: Workbench) -> Check:
         hint = "Tell the administrator; 'mlinfn gpus' shows which."
         return Check(name="gpus", state="warning", text=text, hint=hint)
     return Check(name="gpus", state="ok", text=text)
-
-
-class Part(Frozen):
-    """A system this package can use: its programs, and what is lost without them."""
-
-    name: str
-    title: str
-    programs: tuple[str, ...]
-    without: str
-    backend: str | None = None
-
-
-PARTS: Final = (
-    Part(
-        name="slurm",
-        title="Slurm",
-        programs=("sbatch", "squeue", "scancel"),
-        without="Jobs run on this machine.",
-        backend="slurm",
-    ),
-    Part(
-        name="htcondor",
-        title="HTCondor",
-        programs=("condor_submit", "condor_q", "condor_rm"),
-        without="Jobs run on this machine.",
-        backend="htcondor",
-    ),
-    Part(
-        name="apptainer",
-        title="Apptainer",
-        programs=("apptainer",),
-        without="Environments run from their folders, which is enough on one machine.",
-    ),
-    Part(
-        name="squashfs-tools",
-        title="squashfs-tools",
-        programs=("mksquashfs", "unsquashfs"),
-        without="Environments cannot be packed into one file; jobs here do not need it.",
-    ),
-)
-
-
-def programs(bench: Workbench) -> Iterator[Check]:
-    """The system programs found or missed."""
-    for part in PARTS:
-        yield _look(part.name, partial(part_check, part=part), bench)
-
-
-def part_check(bench: Workbench, part: Part) -> Check:
-    """Whether the programs of ``part`` are on the path, and whether we can use them."""
-    places = {program: shutil.which(program) for program in part.programs}
-    absent = [program for program, place in places.items() if place is None]
-    if absent:
-        which = "is not here" if len(absent) == len(places) else f"lacks {', '.join(absent)}"
-        text = f"{part.title} {which}. {part.without}"
-        return Check(name=part.name, state="missing", text=text)
-    text = f"{part.title} is here: {places[part.programs[0]]}"
-    if part.backend and part.backend not in bench.backends:
-        hint = "This version has no back-end for it: jobs run on this machine."
-        return Check(name=part.name, state="warning", text=text, hint=hint)
-    return Check(name=part.name, state="ok", text=text)

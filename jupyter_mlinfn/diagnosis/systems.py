@@ -1,0 +1,51 @@
+"""Batch systems: whether their programs are here, and whether we can use them."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from jupyter_mlinfn.diagnosis.checks import Check
+from jupyter_mlinfn.model.jobs import Frozen
+
+if TYPE_CHECKING:
+    from jupyter_mlinfn.workbench import Workbench
+
+
+class System(Frozen):
+    """A batch system: the programs we use of it."""
+
+    name: str
+    title: str
+    programs: tuple[str, ...]
+
+
+SLURM: Final = System(name="slurm", title="Slurm", programs=("sbatch", "squeue", "scancel"))
+HTCONDOR: Final = System(
+    name="htcondor", title="HTCondor", programs=("condor_submit", "condor_q", "condor_rm")
+)
+
+
+def slurm(bench: Workbench) -> Check:
+    """Slurm's programs."""
+    return _look(bench, SLURM)
+
+
+def htcondor(bench: Workbench) -> Check:
+    """HTCondor's programs."""
+    return _look(bench, HTCONDOR)
+
+
+def _look(bench: Workbench, system: System) -> Check:
+    """Whether the programs of ``system`` are on the path, and whether we can use them."""
+    places = {program: shutil.which(program) for program in system.programs}
+    absent = [program for program, place in places.items() if place is None]
+    if absent:
+        which = "is not here" if len(absent) == len(places) else f"lacks {', '.join(absent)}"
+        text = f"{system.title} {which}. Jobs run on this machine."
+        return Check(name=system.name, state="missing", text=text)
+    text = f"{system.title} is here: {places[system.programs[0]]}"
+    if system.name not in bench.backends:
+        hint = "This version has no back-end for it: jobs run on this machine."
+        return Check(name=system.name, state="warning", text=text, hint=hint)
+    return Check(name=system.name, state="ok", text=text)

@@ -1,0 +1,125 @@
+"""What the doctor says of packed environments: ways, versions, and where files are shared."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_mlinfn.diagnosis import Check, diagnose, environments
+from jupyter_mlinfn.environments.image import launcher
+from jupyter_mlinfn.environments.image.launcher import Finding
+from jupyter_mlinfn.environments.own.layout import Layout
+
+
+def checks_of(program, **options) -> dict[str, dict[str, str]]:
+    ended = program.run("doctor", "--json", **options)
+    return {check["name"]: check for check in ended.json["checks"]}
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> SimpleNamespace:
+    """As much of a workbench as the checks of this page ask for."""
+    return SimpleNamespace(layout=Layout.of(tmp_path))
+
+
+def made(folder: Path, name: str, *lines: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    (folder / name).chmod(0o755)
+
+
+def test_every_way_is_told_with_its_reason(program) -> None:
+    told = checks_of(program)["images"]
+    found = launcher.probe()
+    assert told["state"] == "ok" if any(one.works for one in found) else "missing"
+    works, _, fails = told["text"].partition(" Not by ")
+    for one in found:
+        words = environments._WAYS[one.way]
+        assert (words in works) is one.works
+        assert one.works or f"{words} ({one.why})" in fails
+
+
+def test_where_no_way_works_something_is_to_be_done(
+    stub: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = (Finding(way="unpacked", works=False, why="unsquashfs is not installed"),)
+    monkeypatch.setattr(launcher, "probe", lambda patience: none)
+    check = environments.images(stub)
+    assert check.state == "missing"
+    assert "unsquashfs is not installed" in check.text
+    assert "squashfs-tools" in (check.hint or "")
+
+
+@pytest.mark.parametrize(("version", "compressor"), [("1.1.9-1", "lz4"), ("1.4.5-2", "zstd")])
+def test_versions_and_the_compressor_they_read(
+    version: str, compressor: str, stub: SimpleNamespace, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    tools = tmp_path / "tools"
+    made(tools, "apptainer", f"echo apptainer version {version}")
+    made(tools, "mksquashfs", "echo 'mksquashfs version 4.7.5 (2025/01/01)'")
+    made(tools, "unsquashfs", "echo 'unsquashfs version 4.6.1 (2023/03/25)'", "exit 1")
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    told = environments.apptainer(stub)
+    assert told.text.startswith(f"Apptainer {version.partition('-')[0]} is here: {tools}")
+    assert told.text.endswith(f"packed with {compressor}.")
+    told = environments.squashfs_tools(stub)
+    assert f"mksquashfs 4.7.5 ({tools}" in told.text
+    assert f"unsquashfs 4.6.1 ({tools}" in told.text
+    assert told.text.endswith(f"packed with {compressor}.")
+    (tools / "unsquashfs").unlink()
+    monkeypatch.setenv("PATH", str(tools))
+    told = environments.squashfs_tools(stub)
+    assert (told.state, "lack unsquashfs" in told.text) == ("missing", True)
+
+
+def test_whether_environments_share_the_files_of_packages(
+    stub: SimpleNamespace, tmp_path: Path
+) -> None:
+    told = environments.package_cache(stub)
+    assert told.state == "ok"
+    assert str(stub.layout.packages) in told.text
+    assert not list(tmp_path.glob(".linking-*")), "nothing is left behind"
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no second file system")
+def test_packages_on_another_file_system_are_copied(stub: SimpleNamespace, tmp_path: Path) -> None:
+    away = Path("/dev/shm") / tmp_path.name
+    away.mkdir()
+    try:
+        if away.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("/dev/shm is the same file system")
+        stub.layout.folder.mkdir()
+        stub.layout.packages.symlink_to(away)
+        stub.layout.own.mkdir()
+        told = environments.package_cache(stub)
+        assert told.state == "warning"
+        assert "full copy" in told.text
+        assert not list(away.iterdir())
+    finally:
+        shutil.rmtree(away)
+
+
+def test_programs_are_waited_for_beside_the_other_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slow ones run at the same time: their pauses do not add up."""
+    from jupyter_mlinfn.diagnosis import asking
+
+    running: list[int] = []
+    most = [0]
+
+    def slow(bench: object) -> Check:
+        running.append(1)
+        until = time.monotonic() + 5
+        while len(running) < 2 and time.monotonic() < until:
+            time.sleep(0.001)
+        most[0] = max(most[0], len(running))
+        return Check(name="slow", state="ok", text="")
+
+    monkeypatch.setattr(asking, "_BESIDE", (("a", slow), ("b", slow)))
+    monkeypatch.setattr(asking, "_ONE_AFTER_THE_OTHER", ())
+    assert len(diagnose(SimpleNamespace()).checks) == 2
+    assert most[0] == 2
