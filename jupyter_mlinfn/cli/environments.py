@@ -86,6 +86,8 @@ def state_words(item: Environment) -> str:
     words = []
     if item.digest:
         words.append("locked")
+    elif item.inventoried and item.kind == "managed":
+        words.append("inventoried, not locked")
     if item.packed:
         words.append("packed")
     if item.cuda is not None and item.cuda.state != "compatible":
@@ -163,7 +165,8 @@ def facts(details: EnvironmentDetails) -> Iterator[tuple[str, str]]:
     if details.channels:
         yield "Channels", ", ".join(details.channels)
     for image in details.images:
-        yield "Image", f"{image.path} ({image.format}, {show_memory(image.size)})"
+        below = f", a layer over {image.base.path}" if image.base else ""
+        yield "Image", f"{image.path} ({image.format}, {show_memory(image.size)}{below})"
     if details.used_by:
         yield "Used by", users(details.used_by)
     if row.problem:

@@ -7,20 +7,20 @@ import os
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
 
 from jupyter_mlinfn.environments.discovery import find_prefixes
-from jupyter_mlinfn.environments.inventory import digest, inventory, python_version
+from jupyter_mlinfn.environments.inventories import mtime
+from jupyter_mlinfn.environments.inventory import digest, python_version
 from jupyter_mlinfn.environments.kernels import FoundKernel, SpecFinder, find_kernels
-from jupyter_mlinfn.environments.measurements import Measurements, Wanted
+from jupyter_mlinfn.environments.measurements import Measurement, Measurements, Wanted
 from jupyter_mlinfn.environments.own.cuda import cuda_need
 from jupyter_mlinfn.environments.own.layout import Layout
 from jupyter_mlinfn.environments.own.rows import telling
 from jupyter_mlinfn.environments.own.store import OwnEnvironments
-from jupyter_mlinfn.environments.prefixes import minor_version, site_folders
+from jupyter_mlinfn.environments.prefixes import minor_version
 from jupyter_mlinfn.environments.programs import KernelProgram, find_program
 from jupyter_mlinfn.environments.worker import ensure_worker
-from jupyter_mlinfn.model.environments import Environment, EnvironmentList, Package
+from jupyter_mlinfn.model.environments import Environment, EnvironmentList
 
 _SYSTEM_PREFIXES = {"/", "/usr", "/usr/local"}
 """Prefixes that hold the whole system: their size says nothing about an environment."""
@@ -58,8 +58,6 @@ class Catalogue:
         self._folders = [Path(folder) for folder in folders]
         self._root = root or Path.cwd()
         self._finder = finder
-        self._lock = Lock()
-        self._inventories: dict[str, tuple[tuple[object, ...], tuple[Package, ...]]] = {}
 
     def list(self, *, measure: bool = True) -> EnvironmentList:
         """All environments; with ``measure`` the worker is started for sizes that are missing."""
@@ -69,9 +67,9 @@ class Catalogue:
         }
         prefixes = {name: program.prefix for name, program in programs.items() if program.prefix}
         owners = self.own.kernel_owners(kernels, prefixes)
-        ours = self.own.rows(owners)
+        ours = [self._sized(row) for row in self.own.rows(owners)]
         foreign = {name: program for name, program in programs.items() if name not in owners}
-        known = {os.path.realpath(row.prefix) for row in ours if row.prefix}
+        known = {os.path.realpath(row.prefix) for row, _ in ours if row.prefix}
         rows = [self._row(place) for place in self._places(foreign, known)]
         loose = [
             _loose_row(kernel, programs.get(name))
@@ -79,11 +77,16 @@ class Catalogue:
             if name not in owners and name not in prefixes
         ]
         questions = self.measurements.open_questions(
-            [wanted for _, wanted in rows if wanted is not None]
+            [wanted for _, wanted in (*ours, *rows) if wanted is not None]
         )
         measuring = measure and self._ask(questions)
         ordered = sorted((row for row, _ in rows), key=lambda row: (not row.kernels, row.name))
-        return EnvironmentList(environments=(*ours, *ordered, *loose), measuring=measuring)
+        shown = (*(row for row, _ in ours), *ordered, *loose)
+        return EnvironmentList(environments=shown, measuring=measuring)
+
+    def sized(self, row: Environment) -> Environment:
+        """``row`` with the size that was measured, where nobody else tells it."""
+        return self._sized(row)[0]
 
     def stop_measuring(self) -> None:
         """Give up what is being measured; the worker then ends."""
@@ -117,12 +120,20 @@ class Catalogue:
             places.setdefault((os.path.realpath(prefix), python), _Place(prefix, python))
         return tuple(places.values())
 
+    def _sized(self, row: Environment) -> tuple[Environment, Wanted | None]:
+        """A managed prefix that came without papers is measured as found ones are."""
+        if row.prefix is None or row.inventoried is None or row.size is not None:
+            return row, None
+        wanted = Wanted(prefix=row.prefix, stamp=_stamp(Path(row.prefix), row.inventoried))
+        return row.model_copy(update=_sizes(self.measurements.read(row.prefix))), wanted
+
     def _row(self, place: _Place) -> tuple[Environment, Wanted | None]:
-        packages = self._packages(place)
+        packages = self.own.inventories.of(place.prefix, place.python)
+        inventoried = digest(packages)
         prefix = str(place.prefix)
         wanted = None
         if prefix not in _SYSTEM_PREFIXES:
-            wanted = Wanted(prefix=prefix, stamp=_stamp(place.prefix, packages))
+            wanted = Wanted(prefix=prefix, stamp=_stamp(place.prefix, inventoried))
         measured = self.measurements.read(prefix) if wanted else None
         source = _source(place.prefix)
         row = Environment(
@@ -134,27 +145,11 @@ class Catalogue:
             kernels=tuple(place.kernels),
             packages=len(packages),
             telling=telling(packages),
-            size=measured.size if measured else None,
-            files=measured.files if measured else None,
-            measured_at=measured.measured_at if measured else None,
+            inventoried=inventoried,
             cuda=self.own.verdicts.of(cuda_need(packages)),
             problem=None if place.python or source == "conda" else "It holds no Python any more.",
         )
-        return row, wanted
-
-    def _packages(self, place: _Place) -> tuple[Package, ...]:
-        """The inventory, read again only when one of its folders has changed."""
-        folders = [*site_folders(place.prefix, place.python), place.prefix / "conda-meta"]
-        key: tuple[object, ...] = tuple((str(folder), _mtime(folder)) for folder in folders)
-        name = f"{place.prefix} {place.python}"
-        with self._lock:
-            known = self._inventories.get(name)
-        if known is not None and known[0] == key:
-            return known[1]
-        packages = inventory(place.prefix, place.python)
-        with self._lock:
-            self._inventories[name] = (key, packages)
-        return packages
+        return row.model_copy(update=_sizes(measured)), wanted
 
 
 def _loose_row(kernel: FoundKernel, program: KernelProgram | None) -> Environment:
@@ -186,14 +181,12 @@ def _name(place: _Place) -> str:
     return f"{prefix.parent.name}/{prefix.name}" if generic else prefix.name
 
 
-def _stamp(prefix: Path, packages: Sequence[Package]) -> str:
+def _stamp(prefix: Path, inventoried: str) -> str:
     """Changes with the packages, and when files come or go in the prefix's main folders."""
-    times = [_mtime(prefix / name) for name in ("", "bin", "lib", "share")]
-    return hashlib.sha256(f"{digest(packages)} {times}".encode()).hexdigest()[:32]
+    times = [mtime(prefix / name) for name in ("", "bin", "lib", "share", "conda-meta")]
+    return hashlib.sha256(f"{inventoried} {times}".encode()).hexdigest()[:32]
 
 
-def _mtime(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0  # not there, which is a state like another
+def _sizes(found: Measurement | None) -> dict[str, object]:
+    """What a row tells of what was measured."""
+    return found.model_dump(include={"size", "files", "measured_at"}) if found else {}

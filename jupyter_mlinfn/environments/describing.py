@@ -23,16 +23,18 @@ def describe(
     (``environment-missing``) when there is neither such an environment nor such a kernel.
     """
     try:
-        return own.details(name)
+        details = own.details(name)
+        row = catalogue.sized(details.environment)
+        return details.model_copy(update={"environment": row})
     except (NotFound, InputError):
         if "@" in name:
             raise
     ref = kernels.resolve(name)
     packages = kernels.packages(ref)
     rows = catalogue.list(measure=False).environments
-    row = next((row for row in rows if ref.name in row.kernels), None) or _row(ref, packages)
+    found = next((row for row in rows if ref.name in row.kernels), None)
     return EnvironmentDetails(
-        environment=row,
+        environment=found or _row(ref, packages),
         packages=packages,
         digest=ref.digest,
         locked=ref.locked,

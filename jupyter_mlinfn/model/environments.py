@@ -117,11 +117,12 @@ class CudaFit(BaseModel):
 class Environment(BaseModel):
     """One row of the catalogue. Sizes in bytes; ``None`` means not computed yet or not known.
 
-    ``digest`` is that of the lock (``None``: not locked), ``packed`` says that an image of that
-    very lock exists, ``cuda`` is ``None`` where no package needs CUDA. ``states`` counts the locks
-    in its history. ``used_by_kernels`` and ``used_by_jobs`` count running kernels and jobs that
-    wait or run (``None``: they cannot be asked now). ``last_used`` is when something ran
-    in it, as far as is known.
+    ``digest`` is that of the lock (``None``: not locked), ``inventoried`` that of the sorted
+    inventory where packages were counted but there is no lock. ``packed`` says that an image of
+    that very lock exists, ``cuda`` is ``None`` where no package needs CUDA. ``states`` counts the
+    locks in its history. ``used_by_kernels`` and ``used_by_jobs`` count running kernels and
+    jobs that wait or run (``None``: they cannot be asked now). ``last_used`` is when something
+    ran in it, as far as is known.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -140,6 +141,7 @@ class Environment(BaseModel):
     measured_at: AwareDatetime | None = None
     problem: str | None = None
     digest: str | None = None
+    inventoried: str | None = None
     packed: bool = False
     images: tuple[PackedImage, ...] = ()
     cuda: CudaFit | None = None

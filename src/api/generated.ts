@@ -65,8 +65,7 @@ export interface paths {
         /** What no environment, kernel or job uses any more */
         get: operations["planCleanup"];
         put?: never;
-        /** Remove what is not used any more */
-        post: operations["removeUnused"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -100,7 +99,7 @@ export interface paths {
         /** What runs, and what ended within the last hour */
         get: operations["listTasks"];
         put?: never;
-        /** Create, clone, change, restore or pack an environment, or preview it */
+        /** Create, clone, change, restore, lock, pack or share an environment, or free space */
         post: operations["startTask"];
         delete?: never;
         options?: never;
@@ -207,40 +206,6 @@ export interface paths {
         post: operations["registerKernel"];
         /** Offer an environment as a kernel no longer */
         delete: operations["unregisterKernel"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/mlinfn/api/v1/environments/{name}/lock": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Solve an environment's wishes for several platforms: a conda-lock.yml */
-        post: operations["lockEnvironment"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/mlinfn/api/v1/environments/{name}/share": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Copy an environment to a folder that others read */
-        post: operations["shareEnvironment"];
-        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -865,6 +830,33 @@ export interface components {
             source: string;
         };
         /**
+         * Collect
+         * @description Remove what no environment, kernel or job uses any more; it concerns all environments.
+         */
+        Collect: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "gc";
+            /**
+             * After
+             * @default null
+             */
+            after: string | null;
+            /**
+             * Name
+             * @default
+             * @constant
+             */
+            name: "";
+            /**
+             * Preview
+             * @default false
+             */
+            preview: boolean;
+        };
+        /**
          * Create
          * @description From packages, or from the text of a file.
          *
@@ -990,6 +982,7 @@ export interface components {
          * @description A request checked without being submitted: all problems at once, and a forecast.
          *
          *     ``parameters`` are those of the notebook's cell; ``accepted`` the values the job would get.
+         *     ``remedy`` is what can be done at once about an environment that is not what its lock says.
          */
         Draft: {
             /**
@@ -1035,6 +1028,8 @@ export interface components {
              * @default []
              */
             problems: components["schemas"]["Problem"][];
+            /** @default null */
+            remedy: components["schemas"]["Remedy"] | null;
         };
         /**
          * DriverFacts
@@ -1061,11 +1056,12 @@ export interface components {
          * Environment
          * @description One row of the catalogue. Sizes in bytes; ``None`` means not computed yet or not known.
          *
-         *     ``digest`` is that of the lock (``None``: not locked), ``packed`` says that an image of that
-         *     very lock exists, ``cuda`` is ``None`` where no package needs CUDA. ``states`` counts the locks
-         *     in its history. ``used_by_kernels`` and ``used_by_jobs`` count running kernels and jobs that
-         *     wait or run (``None``: they cannot be asked now). ``last_used`` is when something ran
-         *     in it, as far as is known.
+         *     ``digest`` is that of the lock (``None``: not locked), ``inventoried`` that of the sorted
+         *     inventory where packages were counted but there is no lock. ``packed`` says that an image of
+         *     that very lock exists, ``cuda`` is ``None`` where no package needs CUDA. ``states`` counts the
+         *     locks in its history. ``used_by_kernels`` and ``used_by_jobs`` count running kernels and
+         *     jobs that wait or run (``None``: they cannot be asked now). ``last_used`` is when something
+         *     ran in it, as far as is known.
          */
         Environment: {
             /** @default null */
@@ -1085,6 +1081,11 @@ export interface components {
              * @default []
              */
             images: components["schemas"]["PackedImage"][];
+            /**
+             * Inventoried
+             * @default null
+             */
+            inventoried: string | null;
             /**
              * Kernel
              * @default null
@@ -1304,9 +1305,20 @@ export interface components {
          *     ``digest`` is ``sha256:…`` of the sorted inventory ("inventoried, not locked") or of the lock;
          *     ``None`` for a kernel whose interpreter is no Python (R, Julia, C++), where no inventory is had.
          *     ``contents`` is the digest of the files behind a lock (``own/manifest.py``). ``image`` is the
-         *     file that the kernel runs out of, ``image_digest`` that of its bytes.
+         *     file that the kernel runs out of, ``image_digest`` that of its bytes; ``base`` and
+         *     ``base_digest`` the same of the image below, where that file is a layer.
          */
         EnvironmentRef: {
+            /**
+             * Base
+             * @default null
+             */
+            base: string | null;
+            /**
+             * Base Digest
+             * @default null
+             */
+            base_digest: string | null;
             /**
              * Contents
              * @default null
@@ -1345,7 +1357,7 @@ export interface components {
          * EnvironmentRequest
          * @description What is to be done with an environment; ``action`` says which of the requests it is.
          */
-        EnvironmentRequest: components["schemas"]["Create"] | components["schemas"]["Clone"] | components["schemas"]["Alter"] | components["schemas"]["Restore"] | components["schemas"]["Pack"];
+        EnvironmentRequest: components["schemas"]["Create"] | components["schemas"]["Clone"] | components["schemas"]["Alter"] | components["schemas"]["Restore"] | components["schemas"]["Pack"] | components["schemas"]["Relock"] | components["schemas"]["LockPlatforms"] | components["schemas"]["Share"] | components["schemas"]["Collect"];
         /**
          * ExportedFile
          * @description The text of a file that describes an environment.
@@ -1357,7 +1369,7 @@ export interface components {
              * Form
              * @enum {string}
              */
-            form: "environment.yml" | "conda-lock.yml" | "explicit";
+            form: "environment.yml" | "conda-lock.yml" | "explicit" | "platforms";
             /** Name */
             name: string;
             /** Text */
@@ -1580,7 +1592,7 @@ export interface components {
              * Action
              * @enum {string}
              */
-            action: "create" | "clone" | "change" | "restore";
+            action: "create" | "clone" | "change" | "restore" | "relock";
             /**
              * At
              * Format: date-time
@@ -1647,6 +1659,16 @@ export interface components {
              * @default null
              */
             user: string | null;
+        };
+        /**
+         * ImageBelow
+         * @description The image that a layer lies over: where it was, and ``sha256:…`` of its bytes.
+         */
+        ImageBelow: {
+            /** Digest */
+            digest: string;
+            /** Path */
+            path: string;
         };
         /**
          * JobChanges
@@ -2124,15 +2146,29 @@ export interface components {
             image: boolean;
         };
         /**
-         * LockRequest
-         * @description Platforms such as ``linux-64``; none: this machine's.
+         * LockPlatforms
+         * @description Solve what was asked of the environment for ``platforms``; its packages stay as they are.
          */
-        LockRequest: {
+        LockPlatforms: {
             /**
-             * Platforms
-             * @default []
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
              */
+            action: "lock";
+            /**
+             * After
+             * @default null
+             */
+            after: string | null;
+            /** Name */
+            name: string;
+            /** Platforms */
             platforms: string[];
+            /**
+             * Preview
+             * @default false
+             */
+            preview: boolean;
         };
         /**
          * LogChunk
@@ -2175,6 +2211,11 @@ export interface components {
         /**
          * Pack
          * @description Write the environment as one file.
+         *
+         *     ``over`` names a packed environment (``NAME`` or ``NAME@DIGEST``, own or managed) or the path
+         *     of an image: then only what differs from that image is written, as a layer that runs over it.
+         *     ``container``: put the root of a container under it that the settings name, so that the SIF
+         *     file runs by itself.
          */
         Pack: {
             /**
@@ -2188,6 +2229,11 @@ export interface components {
              */
             after: string | null;
             /**
+             * Container
+             * @default false
+             */
+            container: boolean;
+            /**
              * Format
              * @default squashfs
              * @enum {string}
@@ -2195,6 +2241,11 @@ export interface components {
             format: "squashfs" | "sif";
             /** Name */
             name: string;
+            /**
+             * Over
+             * @default null
+             */
+            over: string | null;
             /**
              * Preview
              * @default false
@@ -2272,8 +2323,12 @@ export interface components {
         /**
          * PackedImage
          * @description One file that holds an environment. ``digest`` is ``sha256:…`` of the file's bytes.
+         *
+         *     With ``base`` it is a layer: it holds what differs from that image and runs over it alone.
          */
         PackedImage: {
+            /** @default null */
+            base: components["schemas"]["ImageBelow"] | null;
             /** Compressor */
             compressor: string;
             /** Digest */
@@ -2445,6 +2500,61 @@ export interface components {
             kernel: string;
             /** Registered */
             registered: boolean;
+            /** Text */
+            text: string;
+        };
+        /**
+         * Relock
+         * @description Make what is installed now, after a tool put packages into the prefix, a new locked state.
+         *
+         *     Files that were edited belong to no package, so no lock can have them: with ``set_aside`` they
+         *     are copied to a folder of their own and left out, without it the request is refused.
+         */
+        Relock: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "relock";
+            /**
+             * After
+             * @default null
+             */
+            after: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Preview
+             * @default false
+             */
+            preview: boolean;
+            /**
+             * Set Aside
+             * @default false
+             */
+            set_aside: boolean;
+        };
+        /**
+         * Remedy
+         * @description What makes a locked environment that was changed usable for jobs again: one task.
+         *
+         *     ``lock``: tools put whole packages there, which become a new state. ``put-back``: files were
+         *     edited or deleted, which no lock can have; the locked ones come back. ``both``: one of each.
+         *     ``text`` says what ``request`` would do, ``files`` names what is in no package (the first ones).
+         */
+        Remedy: {
+            /**
+             * Files
+             * @default []
+             */
+            files: string[];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "lock" | "put-back" | "both";
+            /** Request */
+            request: components["schemas"]["Relock"] | components["schemas"]["Restore"];
             /** Text */
             text: string;
         };
@@ -2625,28 +2735,42 @@ export interface components {
         };
         ServerMessage: components["schemas"]["GpusFull"] | components["schemas"]["GpusDelta"] | components["schemas"]["JobsFull"] | components["schemas"]["JobsDelta"] | components["schemas"]["TasksFull"] | components["schemas"]["TasksDelta"] | components["schemas"]["Save"] | components["schemas"]["Paused"] | components["schemas"]["Trouble"];
         /**
-         * ShareRequest
-         * @description A folder that others read, as its whole path.
+         * Share
+         * @description Copy a state's papers and its packed file to ``folder``, where others read them.
+         *
+         *     ``digest`` is that of an earlier state. ``pack`` writes the packed file first where the present
+         *     state has none.
          */
-        ShareRequest: {
-            /** Folder */
-            folder: string;
-        };
-        /**
-         * SharedEnvironment
-         * @description A copy of an environment's papers or image where others read it.
-         */
-        SharedEnvironment: {
-            /** Files */
-            files: number;
+        Share: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "share";
+            /**
+             * After
+             * @default null
+             */
+            after: string | null;
+            /**
+             * Digest
+             * @default null
+             */
+            digest: string | null;
             /** Folder */
             folder: string;
             /** Name */
             name: string;
-            /** Size */
-            size: number;
-            /** Text */
-            text: string;
+            /**
+             * Pack
+             * @default false
+             */
+            pack: boolean;
+            /**
+             * Preview
+             * @default false
+             */
+            preview: boolean;
         };
         /**
          * Signal
@@ -2725,14 +2849,14 @@ export interface components {
         };
         /**
          * Task
-         * @description A task as it is now.
+         * @description A task as it is now; ``name`` is empty where it concerns all environments.
          */
         Task: {
             /**
              * Action
              * @enum {string}
              */
-            action: "create" | "clone" | "change" | "restore" | "pack";
+            action: "create" | "clone" | "change" | "restore" | "pack" | "relock" | "lock" | "share" | "gc";
             /** @default null */
             event: components["schemas"]["TaskEvent"] | null;
             /** Id */
@@ -2794,7 +2918,7 @@ export interface components {
              * Phase
              * @enum {string}
              */
-            phase: "starting" | "solving" | "downloading" | "checking" | "linking" | "compiling" | "packing" | "finishing";
+            phase: "starting" | "solving" | "downloading" | "checking" | "linking" | "compiling" | "packing" | "copying" | "removing" | "finishing";
             /**
              * Text
              * @default
@@ -2826,6 +2950,8 @@ export interface components {
         /**
          * TaskResult
          * @description How a task ended. ``text`` is the sentence for people that says what is different now.
+         *
+         *     ``path`` is the file or folder that was written, ``freed`` what was removed.
          */
         TaskResult: {
             /** @default null */
@@ -2846,7 +2972,14 @@ export interface components {
              */
             exit_code: number;
             /** @default null */
+            freed: components["schemas"]["GcPlan"] | null;
+            /** @default null */
             image: components["schemas"]["PackedImage"] | null;
+            /**
+             * Path
+             * @default null
+             */
+            path: string | null;
             /**
              * Problems
              * @default []
@@ -3159,62 +3292,6 @@ export interface operations {
         };
     };
     planCleanup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GcPlan"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    removeUnused: {
         parameters: {
             query?: never;
             header?: never;
@@ -3793,7 +3870,7 @@ export interface operations {
     exportEnvironment: {
         parameters: {
             query?: {
-                form?: "environment.yml" | "conda-lock.yml" | "explicit";
+                form?: "environment.yml" | "conda-lock.yml" | "explicit" | "platforms";
             };
             header?: never;
             path: {
@@ -4084,211 +4161,6 @@ export interface operations {
             };
             /** @description There is no such thing */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    lockEnvironment: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LockRequest"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExportedFile"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is missing */
-            424: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    shareEnvironment: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ShareRequest"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SharedEnvironment"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is not JSON */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -11,6 +11,7 @@ export function Facts({ one }: { one: Environment }): React.ReactElement {
     ['kernel', one.kernels.join(', ') || null],
     ['in use', usersText(one) || null],
     ['lock', one.digest],
+    ['inventory (not locked)', one.inventoried],
     ['cloned from', one.origin],
     ['made by', one.made_by],
     ['made', one.made_at && showTime(one.made_at)],

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from jupyter_mlinfn.environments.inventory import digest as digest_of
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own.cuda import Verdicts, Version, cuda_need, stated_need
 from jupyter_mlinfn.environments.own.layout import Place
@@ -107,6 +108,7 @@ class Rows:
             measured_at=one.made_at,
             problem=problem,
             digest=one.digest,
+            inventoried=digest_of(installed) if installed and not one.digest else None,
             packed=bool(one.images),
             images=one.images,
             cuda=self._verdicts.of(need),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from jupyter_mlinfn.environments.inventory import inventory
+from jupyter_mlinfn.environments.inventories import Inventories
 from jupyter_mlinfn.environments.kernels import FoundKernel
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own import kernels, removing, sharing
@@ -76,6 +76,7 @@ class OwnEnvironments:
         self.places = tuple(managed)
         self._users = users
         self.verdicts = Verdicts(driver)
+        self.inventories = Inventories()
 
     def record(self, name: str) -> EnvironmentRecord:
         """The record of an own environment. Raises what :func:`read_record` raises."""
@@ -162,7 +163,10 @@ class OwnEnvironments:
                 else rows.own(place, record, record.digest, named["own", place.name])
                 for place, record in records
             ),
-            *(rows.managed(one, _installed(one), named["managed", one.name]) for one in managed),
+            *(
+                rows.managed(one, self._installed(one), named["managed", one.name])
+                for one in managed
+            ),
         ]
 
     def details(self, name: str) -> EnvironmentDetails:
@@ -279,15 +283,15 @@ class OwnEnvironments:
     def _managed_details(
         self, one: ManagedEnvironment, users: Users, rows: Rows
     ) -> EnvironmentDetails:
-        record, installed = one.record, _installed(one)
-        packages = installed
+        record, installed = one.record, self._installed(one)
+        packages, row = installed, rows.managed(one, installed)
         if record and one.papers:
             packages = packages_in(read_papers(one.papers, one.name), record.platform)
         where = one.prefix or one.path
         return EnvironmentDetails(
-            environment=rows.managed(one, installed),
+            environment=row,
             packages=packages,
-            digest=one.digest,
+            digest=one.digest or row.inventoried,
             locked=one.digest is not None,
             platform=record.platform if record else None,
             channels=record.channels if record else (),
@@ -299,12 +303,11 @@ class OwnEnvironments:
             used_by=users.of_prefix(where, one.digest or "", [i.path for i in one.images]),
         )
 
-
-def _installed(one: ManagedEnvironment) -> tuple[Package, ...]:
-    """The inventory of a managed prefix that came without its papers."""
-    if one.papers is not None or one.prefix is None:
-        return ()
-    return inventory(one.prefix, minor_version(one.prefix))
+    def _installed(self, one: ManagedEnvironment) -> tuple[Package, ...]:
+        """The inventory of a managed prefix that came without its papers."""
+        if one.papers is not None or one.prefix is None:
+            return ()
+        return self.inventories.of(one.prefix, minor_version(one.prefix))
 
 
 def _kernel_folder(error: OSError) -> Unavailable:

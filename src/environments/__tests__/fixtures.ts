@@ -21,6 +21,7 @@ export function environment(changes: Partial<Environment> = {}): Environment {
     measured_at: null,
     problem: null,
     digest: null,
+    inventoried: null,
     packed: false,
     images: [],
     cuda: null,
@@ -42,6 +43,7 @@ export function own(changes: Partial<Environment> = {}): Environment {
     kind: 'own',
     source: 'conda',
     digest: `sha256:${'ab'.repeat(32)}`,
+    inventoried: null,
     kernels: [],
     ...changes
   });

@@ -1,7 +1,7 @@
 import { differenceText } from '../diff';
 import { alteration } from '../alter';
+import { amountText, taskShare } from '../../components/taskwords';
 import {
-  amountText,
   byManager,
   changeText,
   costText,
@@ -14,7 +14,6 @@ import {
   sizeText,
   stateText,
   suggestName,
-  taskShare,
   usersText,
   versionText
 } from '../words';
@@ -71,6 +70,11 @@ it('says kernel, lock and image in words', () => {
     'kernel on · locked ✓ · packed ✓'
   );
   expect(stateText(own({ kind: 'managed' }))).toBe('locked ✓');
+  const bare = own({ kind: 'managed', digest: null });
+  expect(stateText(bare)).toBe('not locked');
+  expect(stateText({ ...bare, inventoried: 'sha256:1' })).toBe(
+    'inventoried, not locked'
+  );
   expect(stateText(environment({ kernels: [] }))).toBe('no kernel here');
 });
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from jupyter_mlinfn.environments.describing import describe
+from jupyter_mlinfn.environments.inventory import digest, inventory
 from jupyter_mlinfn.environments.own.managed import find_managed, managed_environments
 from jupyter_mlinfn.environments.own.store import OwnEnvironments
 from jupyter_mlinfn.model.environment_tasks import Clone, Create, Task, TaskRequest
+from jupyter_mlinfn.model.environments import Environment
 from jupyter_mlinfn.model.errors import NotFound
 from jupyter_mlinfn.settings import Mlinfn
 from jupyter_mlinfn.workbench import Workbench
@@ -106,6 +110,42 @@ def test_the_row_of_a_bare_prefix_tells_what_is_installed(tmp_path: Path) -> Non
     with pytest.raises(NotFound) as refused:
         own.lock("ml-gpu")
     assert refused.value.hint == "Clone it: the clone has a lock."
+
+
+def test_a_bare_prefix_is_inventoried_and_measured_once(tmp_path: Path) -> None:
+    """In the background, kept until its packages change; shown as what it is, not as a lock."""
+    prefix = a_prefix(tmp_path / "shelf/ml-gpu")
+    bench = Workbench(
+        Mlinfn(data_dir=str(tmp_path / "data"), managed_environments=[str(tmp_path / "shelf")])
+    )
+    assert managed_row(bench, measure=False).size is None
+    first = measured_row(bench)
+    assert first.digest is None
+    assert first.inventoried == digest(inventory(prefix, "3.12"))
+    assert first.files == 3
+    assert first.size
+    assert first.measured_at is not None
+    assert measured_row(bench).measured_at == first.measured_at
+    details = describe(bench.own, bench.catalogue, bench.environments, "ml-gpu")
+    assert details.environment.files == 3
+    assert (details.digest, details.locked) == (first.inventoried, False)
+    (prefix / "conda-meta/numpy-2.0-0.json").write_text("{}")
+    second = measured_row(bench)
+    assert second.files == 4
+    assert second.inventoried != first.inventoried
+
+
+def managed_row(bench: Workbench, *, measure: bool) -> Environment:
+    rows = bench.catalogue.list(measure=measure).environments
+    return next(row for row in rows if row.kind == "managed")
+
+
+def measured_row(bench: Workbench) -> Environment:
+    until = time.monotonic() + 60
+    while bench.catalogue.list().measuring:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return managed_row(bench, measure=False)
 
 
 def test_the_row_of_an_image(tmp_path: Path) -> None:
