@@ -98,6 +98,13 @@ class Mlinfn(Configurable):
         "is needed, the built-in solver is used.",
     ).tag(config=True)
 
+    container_root = Unicode(
+        "",
+        help="A squashfs or SIF file with the root of a Linux system. With it people may pack SIF "
+        "files that run by themselves ('apptainer exec FILE.sif python'); empty: they hold the "
+        "environment alone.",
+    ).tag(config=True)
+
     cuda_version = Unicode(
         "",
         help="The CUDA version to choose packages for, such as '12.8', where the GPUs are not on "

@@ -159,6 +159,7 @@ class Workbench:
             cuda=settings.cuda_version or None,
             managed=tuple(settings.managed_environments),
             conda_program=settings.conda_program or None,
+            container=settings.container_root or None,
         )
 
     @built_once
@@ -166,7 +167,7 @@ class Workbench:
         """What is being done to own environments."""
         from jupyter_mlinfn.environments.own.tasks import EnvironmentTasks
 
-        return EnvironmentTasks(self.layout, self.policy)
+        return EnvironmentTasks(self.layout, self.policy, users=JobsInEnvironments(self))
 
     @built_once
     def own(self) -> OwnEnvironments:

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jupyter_mlinfn.cli.env_carrying import Steps, asked, carrying_options, need_consent
+from jupyter_mlinfn.cli.env_carrying import (
+    Steps,
+    asked,
+    can_ask,
+    carrying_options,
+    need_consent,
+)
 from jupyter_mlinfn.cli.options import json_option
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from jupyter_mlinfn.model.environment_answers import EnvironmentDetails, GcPlan
+    from jupyter_mlinfn.model.environment_answers import EnvironmentDetails
+    from jupyter_mlinfn.model.environment_tasks import GcPlan
 
 
 @click.command()
@@ -39,14 +46,37 @@ def kernel(name: str, remove: bool, image: bool, as_json: bool) -> None:
     default="squashfs",
     help="squashfs (default), or sif for Apptainer.",
 )
+@click.option(
+    "--over",
+    metavar="BASE",
+    help="Only what differs from a packed environment (NAME, NAME@DIGEST), or from an image file.",
+)
+@click.option(
+    "--container",
+    is_flag=True,
+    help="With --format sif: a file that Apptainer runs by itself, over the root that is set here.",
+)
 @carrying_options
-def pack(name: str, form: str, dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Write the environment NAME as one file; the same lock gives the same file."""
+def pack(
+    name: str,
+    form: str,
+    over: str | None,
+    container: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Write the environment NAME as one file; the same lock gives the same file.
+
+    With --over it is a layer: small, and it runs together with the file of BASE, which must stay.
+    """
     from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.requests import validated
     from jupyter_mlinfn.model.environment_tasks import Pack
 
-    request = validated(Pack, name=name, format=form)
+    if over is not None and "/" in over:
+        over = str(Path(over).expanduser().absolute())
+    request = validated(Pack, name=name, format=form, over=over, container=container)
     steps = Steps(open_bench(), dry_run=dry_run, yes=yes, as_json=as_json)
     return steps.end(steps.carry_out(request, f"Pack '{name}'?"))
 
@@ -54,13 +84,33 @@ def pack(name: str, form: str, dry_run: bool, yes: bool, as_json: bool) -> int:
 @click.command()
 @click.argument("name")
 @click.argument("folder", type=click.Path())
+@click.option(
+    "--pack/--no-pack",
+    default=None,
+    help="Write the packed file first where there is none, so that others can run it at once.",
+)
 @json_option
-def share(name: str, folder: str, as_json: bool) -> None:
-    """Copy the environment NAME to FOLDER, where others can read and clone it."""
-    from jupyter_mlinfn.cli.opening import open_bench
+def share(name: str, folder: str, pack: bool | None, as_json: bool) -> int:
+    """Copy the environment NAME to FOLDER, where others can read and clone it.
 
-    done = open_bench().own.share(name, Path(folder).expanduser().absolute())
-    tell(done, done.text, as_json=as_json)
+    Its packed file goes with it where there is one, and is asked for where there is none.
+    """
+    from jupyter_mlinfn.cli.opening import open_bench
+    from jupyter_mlinfn.cli.requests import validated
+    from jupyter_mlinfn.environments.own.asking import check_request
+    from jupyter_mlinfn.environments.own.sharing import images_to_share
+    from jupyter_mlinfn.model.environment_tasks import Share
+
+    bench = open_bench()
+    state = bench.own.state(name)
+    where = str(Path(folder).expanduser().absolute())
+    plain, at, digest = name.partition("@")
+    request = validated(Share, name=plain, folder=where, digest=digest if at else None)
+    check_request(request, bench.policy())
+    if pack is None and state.current and not images_to_share(state) and can_ask():
+        pack = asked("Pack it first, so that others can run it at once?", otherwise=None)
+    steps = Steps(bench, dry_run=False, yes=True, as_json=as_json)
+    return steps.end(steps.do(request.model_copy(update={"pack": bool(pack)})))
 
 
 @click.command()
@@ -116,23 +166,23 @@ def gc(dry_run: bool, yes: bool, as_json: bool) -> int:
     """Remove what no environment, kernel or job uses any more."""
     from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import emit
+    from jupyter_mlinfn.model.environment_tasks import Collect
 
     need_consent(yes=yes or dry_run)
-    own = open_bench().own
+    bench = open_bench()
     if dry_run or not yes:
-        plan = own.collect(dry_run=True)
+        plan = bench.own.collect(dry_run=True)
         if not as_json:
             show_plan(plan)
         if dry_run or not plan.items or not asked("Remove it?"):
             if as_json:
                 emit(plan)
             return 0 if dry_run or not plan.items else 1
-    done = own.collect(dry_run=False)
-    if as_json:
-        emit(done)
-    else:
-        show_plan(done)
-    return 0
+    steps = Steps(bench, dry_run=False, yes=True, as_json=as_json)
+    done = steps.do(Collect())
+    if not as_json and done.result is not None and done.result.freed is not None:
+        show_plan(done.result.freed)
+    return steps.end(done)
 
 
 def show_plan(plan: GcPlan) -> None:

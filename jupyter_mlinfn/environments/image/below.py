@@ -25,14 +25,16 @@ class Below:
     contents: Contents
     lock: Lock
 
-    def files_of(self, platform: str) -> dict[str, tuple[str, ...]]:
-        """The files of each conda package, by its name, as the installer noted them."""
+    def files_of(self) -> dict[str, tuple[str, ...]]:
+        """The files of each conda package, by its name, with the installer's note that says so."""
         entries = self.contents.entries
         records = [path for path in entries if path.startswith(_RECORDS) and path.endswith(".json")]
         found = {}
         for line in read_inside(self.image, *records).splitlines():
             record = json.loads(line)
-            found[str(record["name"])] = tuple(map(str, record["files"]))
+            name = str(record["name"])
+            note = f"{_RECORDS}{name}-{record['version']}-{record['build']}.json"
+            found[name] = (note, *map(str, record["files"]))
         return found
 
 

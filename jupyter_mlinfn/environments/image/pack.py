@@ -51,17 +51,9 @@ def pack(
 ) -> PackedImage:
     """The image of the environment's lock in use; packed only when it is not there yet.
 
-    Raises :class:`PartMissing` without mksquashfs, :class:`Conflict` when the lock kept at
-    ``place`` is not the record's, else what :func:`pack_lock` raises.
+    Raises what :func:`lock_in_use` and :func:`pack_lock` raise.
     """
-    path = place.papers(record.digest) / LOCK_FILE
-    lock = read_lock(read_text_head(path, _LARGEST_LOCK))
-    if lock.digest(record.platform) != record.digest:
-        raise Conflict(
-            f"The lock kept for '{place.name}' was edited: it is not the one in use.",
-            code="lock-edited",
-            hint=f"Change the environment with 'mlinfn env', or put {path} back.",
-        )
+    lock = lock_in_use(place, record)
     return pack_lock(
         lock,
         record.platform,
@@ -72,6 +64,22 @@ def pack(
         container=container,
         cancelled=cancelled,
     )
+
+
+def lock_in_use(place: Place, record: EnvironmentRecord) -> Lock:
+    """The lock of the environment's present state.
+
+    Raises :class:`Conflict` when the one kept at ``place`` is not the record's.
+    """
+    path = place.papers(record.digest) / LOCK_FILE
+    lock = read_lock(read_text_head(path, _LARGEST_LOCK))
+    if lock.digest(record.platform) != record.digest:
+        raise Conflict(
+            f"The lock kept for '{place.name}' was edited: it is not the one in use.",
+            code="lock-edited",
+            hint=f"Change the environment with 'mlinfn env', or put {path} back.",
+        )
+    return lock
 
 
 def pack_lock(

@@ -76,7 +76,7 @@ def _went(change: Differing, below: Below, lock: Lock, platform: str) -> set[str
         return set()
     if any(one.manager == "pip" for one in packages):
         return None  # which files are pip's, no record of conda says
-    listed = below.files_of(platform)
+    listed = below.files_of()
     old = {one.name for one in change.old}
     if not old <= listed.keys():
         return None
@@ -84,13 +84,12 @@ def _went(change: Differing, below: Below, lock: Lock, platform: str) -> set[str
     kept = {path for name, files in listed.items() if name not in old for path in files}
     if went & kept:
         return None
-    records = {f"conda-meta/{one.file_name.rpartition('.')[0]}.json" for one in change.old}
     compiled = {
         path
         for path in below.contents.entries
         if is_compiled(path) and source_of(path) in went and path not in kept
     }
-    return went | records | compiled
+    return went | compiled
 
 
 def _part(change: Differing, lock: Lock, platform: str) -> Lock:

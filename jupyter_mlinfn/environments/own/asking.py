@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.locks.requirements import (
@@ -15,8 +16,10 @@ from jupyter_mlinfn.environments.locks.requirements import (
 )
 from jupyter_mlinfn.environments.locks.wishes import read_wish
 from jupyter_mlinfn.environments.own.layout import check_name
+from jupyter_mlinfn.environments.own.naming import split_state
 from jupyter_mlinfn.environments.own.policy import Policy
-from jupyter_mlinfn.model.environment_tasks import Alter, Create, TaskRequest
+from jupyter_mlinfn.environments.own.sharing import check_folder
+from jupyter_mlinfn.model.environment_tasks import Alter, Collect, Create, Pack, Share, TaskRequest
 from jupyter_mlinfn.model.errors import InputError, Problem
 
 
@@ -25,7 +28,11 @@ def check_request(request: TaskRequest, policy: Policy) -> None:
 
     Nothing is solved: that packages exist and go together is for the task to find out.
     """
+    if isinstance(request, Collect):
+        return
     check_name(request.name)
+    if isinstance(request, Share):
+        check_folder(Path(request.folder))
     problems = list(_problems(request))
     if problems:
         text = problems[0].text if len(problems) == 1 else "Some of what was given cannot be used."
@@ -46,6 +53,31 @@ def _problems(request: TaskRequest) -> Iterator[Problem]:
         yield from _each("add_pip", request.add_pip, check_pip)
         yield from _each("remove", request.remove, check_conda)
         yield from _each("update", request.update, check_conda)
+    elif isinstance(request, Pack):
+        yield from _of_packing(request)
+
+
+def _of_packing(request: Pack) -> Iterator[Problem]:
+    """What of a way to pack contradicts itself."""
+    if request.over is not None and request.format == "sif":
+        yield Problem(
+            code="layer-format",
+            field="format",
+            text="A layer is a squashfs file: a SIF file is whole.",
+            hint="Choose squashfs, or pack the environment whole.",
+        )
+    if request.container and request.format != "sif":
+        yield Problem(
+            code="image-container",
+            field="container",
+            text="Only a SIF file can hold a container's root.",
+            hint="Choose the format sif.",
+        )
+    if request.over is not None and "/" not in request.over:
+        try:
+            split_state(request.over)
+        except InputError as error:
+            yield Problem(code=error.code, text=error.text, hint=error.hint, field="over")
 
 
 def _each(field: str, texts: Sequence[str], check: Callable[[str], str]) -> Iterator[Problem]:

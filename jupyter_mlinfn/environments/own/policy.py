@@ -28,7 +28,8 @@ class Policy(BaseModel):
     ``channels`` are used where a request names none; they are always allowed. ``allowed_channels``
     empty: every channel is allowed. ``denied_packages`` are names, ``*`` stands for any letters.
     ``cuda`` is the version of ``__cuda`` to solve for in place of the detected one. ``managed``
-    are the places of managed environments, by which a clone's source is found.
+    are the places of managed environments, by which a clone's source is found. ``container`` is
+    the file with a container's root that a SIF image can carry.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +46,7 @@ class Policy(BaseModel):
     cuda: str | None = None
     managed: tuple[str, ...] = ()
     conda_program: str | None = None
+    container: str | None = None
 
     def check_channels(self, channels: Iterable[str]) -> None:
         """Raises :class:`Refused` naming the first channel that may not be used.

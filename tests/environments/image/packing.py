@@ -1,7 +1,8 @@
 """Lock and pack in a program of its own, as the engine does: rattler's threads stay out of pytest.
 
 ``python -m tests.environments.image.packing lock CHANNEL FILE SPEC…`` and
-``… pack FILE DATA [--format F] [--compressor C] [--over BASE]``, which prints the image as JSON.
+``… pack FILE DATA [--format F] [--compressor C] [--over BASE [--plainly]]``, which prints the
+image as JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from jupyter_mlinfn.environments.engine.records import make_lock
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.engine.solving import Question, answer
+from jupyter_mlinfn.environments.image import upper
 from jupyter_mlinfn.environments.image.layer import pack_layer
 from jupyter_mlinfn.environments.image.pack import pack_lock
 from jupyter_mlinfn.environments.locks.files import dump_lock, read_lock
@@ -37,6 +39,7 @@ def main() -> int:
     pack.add_argument("--compressor", default="zstd")
     pack.add_argument("--over", type=Path)
     pack.add_argument("--container", type=Path)
+    pack.add_argument("--plainly", action="store_true", help="install all to find what differs")
     asked = parser.parse_args()
     platform = this_platform()
     try:
@@ -49,6 +52,8 @@ def main() -> int:
         layout.folder.mkdir(parents=True, exist_ok=True)
         lock_read = read_lock(asked.file.read_text())
         reporter = Reporter(layout.folder / "events.jsonl")
+        if asked.plainly:
+            upper._went = lambda *_: None
         if asked.over:
             image = pack_layer(
                 lock_read, platform, asked.over, layout, reporter, compressor=asked.compressor

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from jupyter_mlinfn.environments.image import launcher
+from jupyter_mlinfn.environments.image import launcher, shelf
+from jupyter_mlinfn.environments.image.below import look_below
 from jupyter_mlinfn.environments.image.contents import Contents
 from jupyter_mlinfn.environments.image.upper import difference
+from jupyter_mlinfn.environments.locks.document import Lock
+from jupyter_mlinfn.environments.locks.files import read_lock
+from jupyter_mlinfn.environments.own.policy import this_platform
 from jupyter_mlinfn.model.environment_tasks import PackedImage
+from jupyter_mlinfn.model.errors import InputError
 from tests import parts
-from tests.environments.image.conftest import locked, packed, packing
+from tests.environments.image.conftest import events, locked, packed, packing
 from tests.environments.image.tools import need
 
 PROGRAM = ("-I", "-m", "jupyter_mlinfn.environments.image")
@@ -111,11 +117,86 @@ def test_a_layer_is_small_reproducible_and_found_again(
 
 
 @pytest.mark.system
+def test_it_is_the_same_whether_all_is_installed_or_what_differs(
+    base: PackedImage, layer: PackedImage, new_lock: Path, data: Path, tmp_path: Path
+) -> None:
+    """A package went, one was changed (its programs too), one came with its programs."""
+    plainly = packed(new_lock, tmp_path / "data", "--over", base.path, "--plainly")
+    assert plainly.digest == layer.digest
+    installed = [event for event in events(tmp_path / "data") if event["phase"] == "linking"]
+    before = packed(new_lock, tmp_path / "other", "--over", base.path)
+    assert before.digest == layer.digest
+    fewer = [event for event in events(tmp_path / "other") if event["phase"] == "linking"]
+    assert fewer[0]["total"] < installed[0]["total"]
+
+
+@pytest.mark.system
+def test_a_layer_says_of_itself_that_it_is_one(
+    base: PackedImage, layer: PackedImage, data: Path, tmp_path: Path
+) -> None:
+    assert layer.base is not None
+    assert (layer.base.path, layer.base.digest) == (base.path, base.digest)
+    paper = shelf.Paper.model_validate_json(Path(layer.path).with_suffix(".json").read_text())
+    assert paper.image == layer
+    alone = [sys.executable, *PROGRAM, "--scratch", str(tmp_path), layer.path, "--", "true"]
+    done = subprocess.run(alone, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "is a layer" in done.stderr
+    assert base.digest[7:19] in done.stderr
+
+
+@pytest.mark.system
+def test_a_base_that_is_gone_or_was_changed_is_named(
+    base: PackedImage, layer: PackedImage, tmp_path: Path
+) -> None:
+    copy = tmp_path / "base.sqfs"
+    shutil.copy(base.path, copy)
+    copy.chmod(0o644)
+    argv = [sys.executable, *PROGRAM, "--scratch", str(tmp_path / "s"), "--over", str(copy)]
+    argv += ["--digest", layer.digest, layer.path, "--", "true"]
+    with copy.open("r+b") as file:
+        file.seek(base.size // 2)
+        byte = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte[0] ^ 1]))
+    (tmp_path / "s").mkdir()
+    changed = subprocess.run(argv, capture_output=True, text=True)
+    assert changed.returncode == 4
+    assert "not the image that it was made over" in changed.stderr
+    copy.unlink()
+    gone = subprocess.run(argv, capture_output=True, text=True)
+    assert gone.returncode == 2, gone.stderr
+    assert f"is a layer over {copy}, which is not there" in gone.stderr
+
+
+@pytest.mark.system
+def test_nothing_is_laid_over_a_layer_another_python_or_another_machine(
+    base: PackedImage, layer: PackedImage, new_lock: Path
+) -> None:
+    here = this_platform()
+    lock = read_lock(new_lock.read_text())
+    with pytest.raises(InputError) as refused:
+        look_below(Path(layer.path), lock, here)
+    assert refused.value.code == "image-layer"
+    newer = [
+        one.model_copy(update={"version": "3.14.0"}) if one.name == "python" else one
+        for one in lock.packages
+    ]
+    with pytest.raises(InputError) as refused:
+        look_below(Path(base.path), Lock.made_of(lock.channels, lock.platforms, newer), here)
+    assert refused.value.code == "image-python"
+    assert "it has Python 3.11, the environment Python 3.14" in refused.value.text
+    with pytest.raises(InputError) as refused:
+        look_below(Path(base.path), lock, "osx-arm64")
+    assert refused.value.code == "image-platform"
+
+
+@pytest.mark.system
 def test_a_layer_runs_over_no_other_base(
     layer: PackedImage, kernel_image: PackedImage, base: PackedImage, tmp_path: Path
 ) -> None:
     for words, code, said in (
-        (("--over", kernel_image.path, layer.path), 4, "not the one that was recorded"),
+        (("--over", kernel_image.path, layer.path), 4, "not the image that it was made over"),
         (("--over", kernel_image.path, base.path), 2, "is no layer"),
     ):
         argv = [sys.executable, *PROGRAM, "--scratch", str(tmp_path), *words, "--", "true"]
