@@ -14,6 +14,7 @@ from jupyter_mlinfn.environments.engine.plans import Plan
 from jupyter_mlinfn.environments.engine.records import note_constraints
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.engine.sharing import Way, unrun_scripts, way_of
+from jupyter_mlinfn.environments.engine.unpacked import Seen
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own import manifest
 
@@ -61,15 +62,17 @@ class Builder:
         """Install everything and list it. Raises :class:`MlinfnError` in words, OSError."""
         platform = self._task.policy.platform
         final = str(self._task.place.prefix(lock.digest(platform)))
-        self._conda(plan, final)
+        seen = self._conda(plan, final)
         if plan.from_lock:
-            note_constraints(self._staging)
+            note_constraints(self._staging, plan.records, self._task.layout.packages)
         pip = [package for package in lock.of(platform) if package.manager == "pip"]
         scratch = self._task.folder
         install_pip(pip, self._staging, final, scratch=scratch, reporter=self._reporter)
         self._reporter.say("finishing", "Looking through the files")
         listed = self._task.folder / "manifest.json"
-        found = manifest.write(self._staging, listed)
+        found = manifest.write(self._staging, listed, seen.files)
+        if not seen.still_there():
+            found = manifest.write(self._staging, listed)
         installed = Installed(found.size, found.files, python_in(self._staging))
         way = way_of(self._staging, self._task.layout.packages)
         return Built(installed, way, tuple(unrun_scripts(self._staging)), listed)
@@ -80,6 +83,6 @@ class Builder:
         place, task = self._task.place, self._task.identifier
         put_in_place(place, digest, self._staging, built.listed, task)
 
-    def _conda(self, plan: Plan, final: str) -> None:
-        cache = self._task.layout.packages
-        install_conda(plan.records, self._staging, final, cache=cache, reporter=self._reporter)
+    def _conda(self, plan: Plan, final: str) -> Seen:
+        cache, reporter = self._task.layout.packages, self._reporter
+        return install_conda(plan.records, self._staging, final, cache=cache, reporter=reporter)

@@ -19,7 +19,7 @@ from jupyter_mlinfn.environments.engine.progress import InstallProgress
 from jupyter_mlinfn.environments.engine.records import note_constraints, stem, to_record
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.engine.sharing import way_of
-from jupyter_mlinfn.environments.engine.unpacked import edited, forget, protect
+from jupyter_mlinfn.environments.engine.unpacked import Seen, forget, look_through, protect
 from jupyter_mlinfn.environments.locks.document import Lock, LockedPackage
 
 
@@ -42,7 +42,7 @@ def install(
     packages = lock.of(platform)
     records = [to_record(package) for package in packages if package.manager == "conda"]
     install_conda(records, staging, final_prefix, cache=cache, reporter=reporter)
-    note_constraints(staging)
+    note_constraints(staging, records, cache)
     pip = [package for package in packages if package.manager == "pip"]
     install_pip(pip, staging, final_prefix, scratch=scratch, reporter=reporter)
 
@@ -54,26 +54,39 @@ def install_conda(
     *,
     cache: Path,
     reporter: Reporter,
-) -> None:
+) -> Seen:
     """Check, fetch and link the conda packages. Link scripts of packages are never run.
 
-    A package whose unpacked files were edited in the cache is unpacked anew.
+    A package whose unpacked files were edited in the cache is unpacked anew. Returns what was
+    seen of the others.
     """
     staging.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    names = [stem(record.file_name) for record in records]
-    check(records, cache, reporter)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        looking = pool.submit(edited, cache, names)
-        _link(records, staging, final_prefix, cache, reporter)
-        spoiled = looking.result()
-    if spoiled:
-        forget(cache, spoiled)
+    seen = _link_looking(records, staging, final_prefix, cache, reporter)
+    if seen.edited:
+        forget(cache, seen.edited)
         shutil.rmtree(staging)
-        check(records, cache, reporter)
-        _link(records, staging, final_prefix, cache, reporter)
+        seen = _link_looking(records, staging, final_prefix, cache, reporter)
     if way_of(staging, cache) == "hard links":
-        protect(cache, names)
+        protect(cache, [stem(record.file_name) for record in records])
+    return seen
+
+
+def _link_looking(
+    records: Sequence[RepoDataRecord],
+    staging: Path,
+    final_prefix: str,
+    cache: Path,
+    reporter: Reporter,
+) -> Seen:
+    """Check, fetch and link, and look through the cache meanwhile: the disk keeps one CPU busy."""
+    check(records, cache, reporter)
+    names = [stem(record.file_name) for record in records]
+    device = staging.parent.stat().st_dev
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        looking = pool.submit(look_through, cache, names, device)
+        _link(records, staging, final_prefix, cache, reporter)
+        return looking.result()
 
 
 def _link(

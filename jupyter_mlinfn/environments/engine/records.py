@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rattler import PackageRecord, PrefixRecord, RepoDataRecord
@@ -116,22 +117,26 @@ def completed(packages: Iterable[LockedPackage], prefix: Path, cache: Path) -> l
             records.append(PrefixRecord.from_path(noted))
             continue
         record = to_record(package)
-        index = cache / name / "info" / "index.json"
-        if index.is_file():
-            record.constrains = list(json.loads(index.read_bytes()).get("constrains") or ())
+        with suppress(FileNotFoundError):  # it was never unpacked, or collected since
+            record.constrains = _constrains(cache / name)
         records.append(record)
     return records
 
 
-def note_constraints(prefix: Path) -> None:
+def note_constraints(prefix: Path, records: Iterable[RepoDataRecord], cache: Path) -> None:
     """Write ``constrains`` of the unpacked packages into ``conda-meta`` where a lock had none."""
-    for path in (prefix / "conda-meta").glob("*.json"):
-        record = PrefixRecord.from_path(path)
-        unpacked = record.extracted_package_dir
-        if record.constrains or unpacked is None:
+    for record in records:
+        if record.constrains:
             continue
-        constrains = json.loads((unpacked / "info" / "index.json").read_bytes()).get("constrains")
+        constrains = _constrains(cache / stem(record.file_name))
         if constrains:
-            record.constrains = list(constrains)
+            path = prefix / "conda-meta" / f"{stem(record.file_name)}.json"
+            noted = PrefixRecord.from_path(path)
+            noted.constrains = constrains
             path.unlink()
-            record.write_to_path(path, pretty=False)
+            noted.write_to_path(path, pretty=False)
+
+
+def _constrains(unpacked: Path) -> list[str]:
+    """What an unpacked package says that it excludes. Raises OSError."""
+    return list(json.loads((unpacked / "info" / "index.json").read_bytes()).get("constrains") or ())

@@ -22,15 +22,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from jupyter_mlinfn.process.durable import write_atomically
 
-_Entry = tuple[int, int, int, str]
+Entry = tuple[int, int, int, str]
+"""Mode, size in bytes, time of change in ns, SHA-256 in hexadecimal (of a link ``->target``)."""
+
 _LINK = "->"
 _RUN_BY = 0o111
 _CACHES = "var/cache/"
 _RECORDS = "conda-meta/"
+_NOTHING: Final[Mapping[int, Entry]] = {}
+_WORTH_THE_NOTES = 32 * 2**20
+"""Bytes; the few files besides known ones are read sooner than the notes on all of them."""
 _WRITTEN_BY_PYTHON = "__pycache__"
 
 
@@ -45,7 +50,7 @@ class Manifest:
     size: int
     files: int
     digest: str
-    entries: Mapping[str, _Entry]
+    entries: Mapping[str, Entry]
 
 
 @dataclass(frozen=True)
@@ -60,27 +65,29 @@ class FileDifference:
 class _Found:
     """What a walk through a prefix saw: entries without their content, and the totals."""
 
-    entries: dict[str, _Entry]
+    entries: dict[str, Entry]
     size: int = 0
     files: int = 0
 
 
-def write(prefix: Path, path: Path) -> Manifest:
+def write(prefix: Path, path: Path, known: Mapping[int, Entry] = _NOTHING) -> Manifest:
     """Record all files of ``prefix`` at ``path``.
 
-    Hashes come from ``conda-meta`` where the installer noted them, everything else is read:
-    so this must be called right after the installation. Raises OSError.
+    ``known`` are files by inode that were just looked at and may be linked there: they are not
+    looked at again. Hashes of others come from ``conda-meta`` where the installer noted them,
+    everything else is read: so this must be called right after the installation. Raises OSError.
     """
-    found = _walk(prefix)
-    noted = _noted_hashes(prefix)
-    entries, unknown = {}, []
-    for name, (mode, size, mtime, content) in found.entries.items():
-        known = noted.get(name)
-        if not content and known and known[1] == size:
-            content = known[0]
-        entries[name] = (mode, size, mtime, content)
-        if not content:
-            unknown.append(name)
+    found = _walk(prefix, known)
+    entries = found.entries
+    unknown = [name for name, entry in entries.items() if not entry[3]]
+    if not known or sum(entries[name][1] for name in unknown) > _WORTH_THE_NOTES:
+        noted = _noted_hashes(prefix)
+        for name in unknown:
+            mode, size, mtime, _ = entries[name]
+            digest, expected = noted.get(name, ("", -1))
+            if expected == size:
+                entries[name] = (mode, size, mtime, digest)
+        unknown = [name for name in unknown if not entries[name][3]]
     for name, digest in _hash_all(prefix, unknown):
         entries[name] = (*entries[name][:3], digest)
     manifest = Manifest(found.size, found.files, _digest(entries), entries)
@@ -103,13 +110,15 @@ def read(path: Path) -> Manifest:
     return manifest
 
 
-def verify(prefix: Path, manifest: Manifest) -> tuple[FileDifference, ...]:
+def verify(
+    prefix: Path, manifest: Manifest, known: Mapping[int, Entry] = _NOTHING
+) -> tuple[FileDifference, ...]:
     """What is not as recorded, sorted by path; empty when the prefix is what it was.
 
-    A file with another time but the same content is the same. Raises OSError when ``prefix``
-    cannot be read.
+    A file with another time but the same content is the same. ``known`` are files by inode that
+    were just looked at. Raises OSError when ``prefix`` cannot be read.
     """
-    present = _walk(prefix).entries
+    present = _walk(prefix, known).entries
     differences: list[FileDifference] = []
     doubtful: list[str] = []
     for name, recorded in manifest.entries.items():
@@ -152,17 +161,18 @@ def _part_of(path: str) -> str:
     return "/".join(parts[: min(depth, len(parts) - 1)]) or "."
 
 
-def _certainly_other(recorded: _Entry, now: _Entry) -> bool:
+def _certainly_other(recorded: Entry, now: Entry) -> bool:
     """Whether no look at the content is needed to tell that it is another file."""
     if _LINK in (recorded[3][:2], now[3][:2]):
         return recorded[3] != now[3]
     return recorded[1] != now[1] or bool((recorded[0] ^ now[0]) & _RUN_BY)
 
 
-def _walk(prefix: Path) -> _Found:
+def _walk(prefix: Path, known: Mapping[int, Entry]) -> _Found:
     """Every file and link below ``prefix``; links are not followed. Raises OSError.
 
     What goes away meanwhile is not there: Python renames modules that it has just compiled.
+    Only what is not ``known`` by its inode has no content in the answer.
     """
     found = _Found({})
     base = len(str(prefix)) + 1
@@ -172,6 +182,12 @@ def _walk(prefix: Path) -> _Found:
         for entry in _listed(folder, may_be_gone=len(folder) > base):
             if entry.is_dir(follow_symlinks=False):
                 todo.append((entry.path, compiled or entry.name == _WRITTEN_BY_PYTHON))
+                continue
+            if (same := known.get(entry.inode())) is not None:
+                found.size += same[1]
+                found.files += 1
+                if not compiled:
+                    found.entries[entry.path[base:]] = same
                 continue
             try:
                 facts = entry.stat(follow_symlinks=False)
@@ -195,7 +211,7 @@ def _listed(folder: str, *, may_be_gone: bool) -> list[os.DirEntry[str]]:
         raise
 
 
-def _entry(entry: os.DirEntry[str], facts: os.stat_result) -> _Entry:
+def _entry(entry: os.DirEntry[str], facts: os.stat_result) -> Entry:
     if entry.is_symlink():
         return (0, 0, 0, _LINK + os.readlink(entry.path))  # noqa: PTH115 - many, a path each is slow
     if not stat.S_ISREG(facts.st_mode):
@@ -238,7 +254,7 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _digest(entries: Mapping[str, _Entry]) -> str:
+def _digest(entries: Mapping[str, Entry]) -> str:
     whole = hashlib.sha256()
     for name in sorted(entries):
         if not name.startswith(_RECORDS):

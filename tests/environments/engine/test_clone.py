@@ -7,10 +7,13 @@ import shutil
 import stat
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from jupyter_mlinfn.environments.engine.unpacked import look_through
+from jupyter_mlinfn.environments.own import manifest
 from jupyter_mlinfn.model.environment_tasks import Alter, Clone
 from tests import parts
 from tests.environments.engine.house import House, run
@@ -125,6 +128,42 @@ def test_what_replaces_a_file_parts_the_two(house: House) -> None:
     assert "Says hello" in shared_file(house, "base").read_text()
     assert house.is_whole("base")
     assert not house.is_whole("mine")
+
+
+def test_a_manifest_made_from_the_cache_is_that_of_the_files(house: House) -> None:
+    """Linked files are looked at where they are linked from: it must come to the same."""
+    house.create("base", "python", "greeting <2")
+    house.done(Clone(name="mine", source="base"))
+    prefix, listed = house.prefix("mine"), house.papers("mine") / "manifest.json"
+    written = manifest.read(listed).entries
+    assert len(written) > 1000
+    for path, (mode, size, time, content) in written.items():
+        facts = (prefix / path).lstat()
+        if stat.S_ISLNK(facts.st_mode):
+            assert content == f"->{(prefix / path).readlink()}"
+            continue
+        assert (mode, size) == (stat.S_IMODE(facts.st_mode), facts.st_size), path
+        assert time == facts.st_mtime_ns, path
+        assert content == sha256((prefix / path).read_bytes()).hexdigest(), path
+
+
+def test_a_package_that_was_unpacked_anew_was_not_seen(new_house: House) -> None:
+    """Its old files' inodes may belong to other files by then."""
+    new_house.create("base", "greeting <2")
+    cache = new_house.layout.packages
+    device = cache.stat().st_dev
+    (name,) = [path.name for path in cache.glob("greeting-*") if path.is_dir()]
+    seen = look_through(cache, [name], device)
+    assert seen.still_there()
+    assert bool(seen.files) == (shared_file_count(cache / name) > 0)
+    assert look_through(cache, [name], device + 1).files == {}
+    (cache / name).rename(cache / "aside")
+    shutil.copytree(cache / "aside", cache / name)
+    assert not seen.still_there()
+
+
+def shared_file_count(folder: Path) -> int:
+    return sum(path.is_file() and path.stat().st_nlink > 1 for path in folder.rglob("*"))
 
 
 EDIT = """

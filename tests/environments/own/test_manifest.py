@@ -169,6 +169,25 @@ def test_the_digest_is_of_contents_not_of_times_or_the_installers_notes(
     assert manifest.write(prefix, tmp_path / "m.json").digest != first
 
 
+def test_a_link_to_a_file_that_is_known_is_not_looked_at_again(
+    prefix: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_text("more = 2\n")
+    linked, other = prefix / SITE / "tiny/linked.py", prefix / SITE / "tiny/more.py"
+    os.link(source, linked)
+    seen = {source.stat().st_ino: (0o444, 9, 1, "b" * 64)}
+    entries = manifest.write(prefix, tmp_path / "manifest.json", seen).entries
+    assert entries[f"{SITE}/tiny/linked.py"] == (0o444, 9, 1, "b" * 64)
+    assert entries[f"{SITE}/tiny/more.py"][3] == sha256(other.read_bytes()).hexdigest()
+    found = manifest.verify(prefix, manifest.read(tmp_path / "manifest.json"), seen)
+    assert found == ()
+    linked.unlink()
+    linked.write_text("more = 3\n")
+    found = manifest.verify(prefix, manifest.read(tmp_path / "manifest.json"), seen)
+    assert [difference.path for difference in found] == [f"{SITE}/tiny/linked.py"]
+
+
 @pytest.mark.parametrize(
     "damage",
     [
