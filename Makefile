@@ -9,6 +9,7 @@ PORT ?= 8888
 ARGS ?=
 GPUS ?=
 N ?= 200
+WORKERS ?= $(shell expr $$(nproc) + 1)
 SIZE ?= demo
 LAB_DIR ?= .build/lab
 
@@ -84,7 +85,7 @@ types: $(STAMPS)/node ## mypy --strict and tsc
 	$(JLPM) tsc --noEmit
 
 test-fast: install ## what you run all the time (under 3 minutes)
-	$(BIN)/pytest -q -m "not slow and not fault and not system"
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not fault and not system"
 	$(JLPM) test
 
 .channels: $(STAMPS)/python
@@ -93,7 +94,7 @@ test-fast: install ## what you run all the time (under 3 minutes)
 
 unit: install .channels
 	rm -rf .build/parts
-	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q
+	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 
 front: $(STAMPS)/node
 	$(JLPM) test
@@ -107,7 +108,8 @@ parts: $(STAMPS)/python
 
 check: lint types front
 
-# The checks and the unit tests wait for different things, so they run side by side on two cores.
+# Most tests wait for a process or for the disk: one worker more than there are cores, and the
+# checks beside them.
 test: install ## everything, ending with a table of the real parts
 	@$(MAKE) --no-print-directory --jobs=2 unit check
 	@$(MAKE) --no-print-directory browser parts

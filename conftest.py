@@ -19,6 +19,7 @@ INHERITED = (
     "JUPYTER_CONFIG_PATH",
     "JPY_SESSION_NAME",
     "PYTHONPATH",
+    "COLUMNS",
 )
 
 
