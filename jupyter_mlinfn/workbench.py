@@ -132,6 +132,7 @@ class Workbench:
             root=self.root,
             finder=self.kernels,
             own=self.own,
+            container_root=bool(self.settings.container_root),
         )
 
     @built_once

@@ -18,7 +18,7 @@ VERBS = {
     "history": Verb("env_history:history", "The states it was in."),
     "undo": Verb("env_history:undo", "Go back to an earlier state."),
     "diff": Verb("env_files:diff", "What is other in one than in another."),
-    "lock": Verb("env_files:lock", "A conda-lock.yml for several platforms."),
+    "lock": Verb("env_locking:lock", "A conda-lock.yml, or a lock of what is installed now."),
     "export": Verb("env_files:export", "Write it as a file for other programs."),
     "kernel": Verb("env_keeping:kernel", "Offer it as a kernel, or no longer."),
     "pack": Verb("env_keeping:pack", "Write it as one file."),

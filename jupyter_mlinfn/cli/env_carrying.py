@@ -59,7 +59,7 @@ class Steps:
         task = carry(self.bench.tasks, request)
         if not self.as_json or task.state != "succeeded":
             tell_end(task)
-        if task.state == "succeeded" and task.action in ("change", "restore"):
+        if task.state == "succeeded" and task.action in ("change", "restore", "relock"):
             self._tell_who_keeps_the_old(task.name)
         return task
 
@@ -104,7 +104,7 @@ class Steps:
 
 def need_consent(*, yes: bool) -> None:
     """Raises :class:`click.UsageError` where nobody can be asked and ``yes`` is false."""
-    if yes or (sys.stdin.isatty() and sys.stderr.isatty()):
+    if yes or can_ask():
         return
     raise click.UsageError(
         "Nobody can be asked here, so nothing was done. Add --dry-run to see what would change, "
@@ -112,13 +112,19 @@ def need_consent(*, yes: bool) -> None:
     )
 
 
-def asked(question: str) -> bool:
-    """Whether the person says yes, asked on standard error."""
+def can_ask() -> bool:
+    """Whether somebody sits there who reads questions and can answer them."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def asked(question: str, otherwise: str | None = "Nothing was changed.") -> bool:
+    """Whether the person says yes, asked on standard error; ``otherwise`` is said after a no."""
     from jupyter_mlinfn.cli.terminal import say
 
     if click.confirm(question, err=True):
         return True
-    say("Nothing was changed.")
+    if otherwise:
+        say(otherwise)
     return False
 
 

@@ -1,4 +1,4 @@
-"""``mlinfn env lock``, ``export`` and ``diff``: environments as files."""
+"""``mlinfn env export`` and ``diff``: environments as files."""
 
 from __future__ import annotations
 
@@ -14,34 +14,7 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.model.environment_answers import ExportedFile, ExportForm
     from jupyter_mlinfn.workbench import Workbench
 
-FORMS = ("environment.yml", "conda-lock.yml", "explicit")
-
-
-@click.command()
-@click.argument("name")
-@click.option(
-    "--platform", "platforms", multiple=True, metavar="P", help="Such as linux-64. Repeat for more."
-)
-@click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write it to a new file.")
-@json_option
-def lock(name: str, platforms: tuple[str, ...], output: str | None, as_json: bool) -> None:
-    """A conda-lock.yml of what was asked of the environment NAME, solved for each platform.
-
-    Without --platform it is the lock that is installed.
-    """
-    from jupyter_mlinfn.cli.opening import open_bench
-    from jupyter_mlinfn.cli.terminal import say
-    from jupyter_mlinfn.environments.own.exporting import export_file
-    from jupyter_mlinfn.environments.own.relocking import lock_file
-
-    bench = open_bench()
-    check_free(output)
-    if platforms:
-        say("Looking for packages that go together …")
-        made = lock_file(bench.own, bench.policy(), name, platforms)
-    else:
-        made = export_file(bench.own, name, "conda-lock.yml")
-    hand_over(made, output, as_json=as_json)
+FORMS = ("environment.yml", "conda-lock.yml", "explicit", "platforms")
 
 
 @click.command()

@@ -29,6 +29,8 @@ PHASES = {
     "linking": "Installing",
     "compiling": "Compiling",
     "packing": "Packing",
+    "copying": "Copying",
+    "removing": "Removing",
     "finishing": "Finishing",
 }
 

@@ -42,7 +42,8 @@ def tasks_table(found: Sequence[Task]) -> Table:
     for task in found:
         what = f"{task.action} (preview)" if task.preview else task.action
         begun = ago(task.started_at)
-        made.add_row(task.id, inert(task.name), what, task.state, begun, inert(how_far(task)))
+        name = inert(task.name or "all")
+        made.add_row(task.id, name, what, task.state, begun, inert(how_far(task)))
     return made
 
 

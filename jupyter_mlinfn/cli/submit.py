@@ -40,6 +40,16 @@ LARGEST_CELL = 10_000_000
     is_flag=True,
     help="Put parameters into a new first cell when the notebook has none for them.",
 )
+@click.option(
+    "--lock-now",
+    is_flag=True,
+    help="Where the environment was changed by hand, lock what is there now and submit.",
+)
+@click.option(
+    "--put-back",
+    is_flag=True,
+    help="Where its files were edited, put the locked ones back (yours are kept) and submit.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would happen, or all that is wrong.")
 @click.option("--wait", is_flag=True, help="Wait for the end; exit code 1 when the job fails.")
 @click.option("--nested", is_flag=True, help="Submit also from inside a job.")
@@ -62,8 +72,34 @@ def submit(source: str | None, as_json: bool, **options: Any) -> int:
     bench = open_bench()
     if options["dry_run"]:
         return dry_run(bench, request, saved, as_json=as_json)
+    if (options["lock_now"] or options["put_back"]) and (
+        code := mend(
+            bench,
+            request,
+            lock=options["lock_now"],
+            put_back=options["put_back"],
+            as_json=as_json,
+        )
+    ):
+        return code
     record = bench.submission.submit(request)
     return submitted(bench, record, saved, wait=options["wait"], as_json=as_json)
+
+
+def mend(
+    bench: Workbench, request: JobRequest, *, lock: bool, put_back: bool, as_json: bool
+) -> int:
+    """Make an environment that was changed by hand usable again; 0 when the job may be submitted.
+
+    Nothing is done where something else prevents the job: submitting tells that.
+    """
+    from jupyter_mlinfn.cli.env_locking import make_usable
+
+    draft = bench.submission.draft(request)
+    others = [one for one in draft.problems if one.code != "environment-mismatch"]
+    if draft.remedy is None or others:
+        return 0
+    return make_usable(bench, draft.remedy, lock=lock, put_back=put_back, as_json=as_json)
 
 
 def skipped(outer: str, *, as_json: bool) -> int:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from jupyter_mlinfn.environments.inventory import digest, inventory
 from jupyter_mlinfn.environments.kernels import FoundKernel, SpecFinder, find_kernels
 from jupyter_mlinfn.environments.own.references import locked_reference, runnable
+from jupyter_mlinfn.environments.own.relocking import remedy_of
 from jupyter_mlinfn.environments.own.verifying import what_changed, what_to_do
 from jupyter_mlinfn.environments.programs import KernelProgram, find_program
-from jupyter_mlinfn.model.environments import EnvironmentRef, Package
+from jupyter_mlinfn.model.environments import EnvironmentRef, Mismatch, Package
 from jupyter_mlinfn.model.errors import NotFound, PartMissing
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class KernelEnvironments:
                 return ()  # an image without its lock
         return present_packages(ref)
 
-    def changed(self, ref: EnvironmentRef) -> str | None:
+    def changed(self, ref: EnvironmentRef) -> Mismatch | None:
         """What is other in the files of a locked ``ref`` than was installed, and what to do.
 
         ``None`` when all is as recorded, or where there is nothing to compare with.
@@ -101,7 +102,11 @@ class KernelEnvironments:
         if not ref.locked or ref.prefix is None or not Path(ref.prefix).is_dir():
             return None
         told = what_changed(ref, self.packages(ref))
-        return told and f"Now {told}. {what_to_do(ref)}"
+        if not told:
+            return None
+        remedy = remedy_of(self._own, ref) if self._own else None
+        done = f"Now {told}." if remedy else f"Now {told}. {what_to_do(ref)}"
+        return Mismatch(text=done, remedy=remedy)
 
     def lock(self, ref: EnvironmentRef) -> str | None:
         """The ``conda-lock.yml`` behind a locked ``ref``; ``None`` where there is none.

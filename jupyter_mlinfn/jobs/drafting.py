@@ -19,7 +19,7 @@ from jupyter_mlinfn.jobs.literals import assignments
 from jupyter_mlinfn.jobs.modules import LocalModules, local_modules
 from jupyter_mlinfn.jobs.parameter_cell import read_parameters
 from jupyter_mlinfn.jobs.sources import Source, check_path, read_source
-from jupyter_mlinfn.model.environments import EnvironmentRef, EnvironmentResolver, Package
+from jupyter_mlinfn.model.environments import EnvironmentRef, EnvironmentResolver, Package, Remedy
 from jupyter_mlinfn.model.errors import InputError, MlinfnError, PartMissing, Problem, Refused
 from jupyter_mlinfn.model.jobs import BundledFile, JobRequest, Parameter, Resources
 
@@ -46,6 +46,7 @@ class Prepared:
     environment: EnvironmentRef | None = None
     packages: tuple[Package, ...] = ()
     lock: str | None = None
+    remedy: Remedy | None = None
     backend: Backend | None = None
     parameters: tuple[Parameter, ...] = ()
     has_parameters_cell: bool = False
@@ -166,11 +167,14 @@ class Drafting:
     def _check_unchanged(self, prepared: Prepared) -> None:
         """Refuse at once what the job would refuse when it starts."""
         ref = prepared.environment
-        if ref is not None and (told := self._environments.changed(ref)):
+        if ref is not None and (found := self._environments.changed(ref)):
+            prepared.remedy = found.remedy
             raise Refused(
-                f"The files of the environment '{ref.name}' are not what its lock says. {told}",
+                f"The files of the environment '{ref.name}' are not what its lock says. "
+                f"{found.text}",
                 code="environment-mismatch",
                 field="environment",
+                hint=found.remedy.hint if found.remedy else None,
             )
 
     def _resolve(self, prepared: Prepared, name: str) -> None:

@@ -113,6 +113,7 @@ class Submission:
             accepted=prepared.accepted,
             environment=environment
             and EnvironmentName(name=environment.name, digest=environment.digest),
+            remedy=prepared.remedy,
             modules=tuple(prepared.modules.names),
             output_folder=prepared.source and self._output_folder(prepared.source, "<job>"),
         )

@@ -9,7 +9,8 @@ from pydantic import AwareDatetime
 from jupyter_mlinfn.model.environment_tasks import Change, Frozen, PackedImage
 from jupyter_mlinfn.model.environments import Environment, KernelCommand, Package
 
-ExportForm = Literal["environment.yml", "conda-lock.yml", "explicit"]
+ExportForm = Literal["environment.yml", "conda-lock.yml", "explicit", "platforms"]
+"""``platforms`` is the lock that was made for several platforms, as far as one was."""
 
 
 class HistoryState(Frozen):
@@ -17,7 +18,7 @@ class HistoryState(Frozen):
 
     digest: str
     at: AwareDatetime
-    action: Literal["create", "clone", "change", "restore"]
+    action: Literal["create", "clone", "change", "restore", "relock"]
     text: str
     current: bool = False
     installed: bool = False
@@ -70,35 +71,6 @@ class DeletedEnvironment(Frozen):
     text: str
 
 
-class GcItem(Frozen):
-    """Something nobody uses any more."""
-
-    kind: Literal["prefix", "image", "staging", "packages", "bytecode", "task"]
-    name: str
-    path: str
-    size: int
-    files: int
-    environment: str | None = None
-    digest: str | None = None
-
-
-class GcKept(Frozen):
-    """Something that stays, and why."""
-
-    name: str
-    why: str
-
-
-class GcPlan(Frozen):
-    """What would be removed, or was when ``done``; ``size`` and ``files`` are what is freed."""
-
-    items: tuple[GcItem, ...] = ()
-    kept: tuple[GcKept, ...] = ()
-    size: int = 0
-    files: int = 0
-    done: bool = False
-
-
 class FoundPackage(Frozen):
     """One package of the channels; versions newest first, at most as many as are useful."""
 
@@ -135,16 +107,6 @@ class RegisteredKernel(Frozen):
     kernel: str
     registered: bool
     digest: str | None = None
-    text: str
-
-
-class SharedEnvironment(Frozen):
-    """A copy of an environment's papers or image where others read it."""
-
-    name: str
-    folder: str
-    size: int
-    files: int
     text: str
 
 

@@ -91,6 +91,12 @@ class Remedy(BaseModel):
     files: tuple[str, ...] = ()
     request: Relock | Restore
 
+    @property
+    def hint(self) -> str:
+        """The same for people in a terminal, who type it."""
+        words = {"lock": "--lock-now", "put-back": "--put-back", "both": "--lock-now --put-back"}
+        return f"{self.text} To do so and submit: mlinfn submit {words[self.kind]}."
+
 
 class Mismatch(BaseModel):
     """How a locked environment differs from its lock, in words, and what can be done at once."""
@@ -156,12 +162,16 @@ class Environment(BaseModel):
 
 
 class EnvironmentList(BaseModel):
-    """The catalogue; ``measuring`` while sizes and file counts are still being computed."""
+    """The catalogue; ``measuring`` while sizes and file counts are still being computed.
+
+    ``container_root`` says that SIF files which run by themselves can be packed here.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     environments: tuple[Environment, ...]
     measuring: bool = False
+    container_root: bool = False
 
 
 class CudaDriver(Protocol):

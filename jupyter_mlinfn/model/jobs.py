@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
-from jupyter_mlinfn.model.environments import EnvironmentRef
+from jupyter_mlinfn.model.environments import EnvironmentRef, Remedy
 from jupyter_mlinfn.model.errors import Problem
 from jupyter_mlinfn.model.quantities import MAX_DURATION, MAX_MEMORY
 
@@ -282,6 +282,7 @@ class Draft(Frozen):
     """A request checked without being submitted: all problems at once, and a forecast.
 
     ``parameters`` are those of the notebook's cell; ``accepted`` the values the job would get.
+    ``remedy`` is what can be done at once about an environment that is not what its lock says.
     """
 
     ok: bool
@@ -292,6 +293,7 @@ class Draft(Frozen):
     has_parameters_cell: bool = False
     accepted: dict[str, JsonValue] = {}
     environment: EnvironmentName | None = None
+    remedy: Remedy | None = None
     modules: tuple[str, ...] = ()
     output_folder: str | None = None
 

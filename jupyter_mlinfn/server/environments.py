@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.environments.describing import describe
@@ -10,19 +9,16 @@ from jupyter_mlinfn.environments.own.asking import check_request
 from jupyter_mlinfn.environments.own.exporting import compare, export_file
 from jupyter_mlinfn.environments.own.layout import check_name
 from jupyter_mlinfn.environments.own.naming import check_state
-from jupyter_mlinfn.environments.own.relocking import lock_file
 from jupyter_mlinfn.model.environment_answers import (
     DeletedEnvironment,
     Difference,
     EnvironmentDetails,
     EnvironmentHistory,
     ExportedFile,
-    GcPlan,
     PackageMatches,
     RegisteredKernel,
-    SharedEnvironment,
 )
-from jupyter_mlinfn.model.environment_tasks import Task, TaskList
+from jupyter_mlinfn.model.environment_tasks import GcPlan, Task, TaskList
 from jupyter_mlinfn.model.environments import EnvironmentList
 
 if TYPE_CHECKING:
@@ -72,12 +68,6 @@ def export(call: Call) -> ExportedFile:
     return export_file(call.workbench.own, check_state(call.values["name"]), call.query.form)
 
 
-def lock(call: Call) -> ExportedFile:
-    """``POST environments/{name}/lock``."""
-    bench = call.workbench
-    return lock_file(bench.own, bench.policy(), _name(call), call.body.platforms)
-
-
 def difference(call: Call) -> Difference:
     """``GET environments/difference``: names only, a path by HTTP would read any file."""
     left, right = check_state(call.query.left), check_state(call.query.right)
@@ -94,19 +84,9 @@ def plan_gc(call: Call) -> GcPlan:
     return call.workbench.own.collect(dry_run=True)
 
 
-def gc(call: Call) -> GcPlan:
-    """``POST environments/gc``."""
-    return call.workbench.own.collect(dry_run=False)
-
-
 def delete(call: Call) -> DeletedEnvironment:
     """``DELETE environments/{name}``."""
     return call.workbench.own.delete(_name(call), force=call.query.force)
-
-
-def share(call: Call) -> SharedEnvironment:
-    """``POST environments/{name}/share``."""
-    return call.workbench.own.share(_name(call), Path(call.body.folder))
 
 
 def register(call: Call) -> RegisteredKernel:

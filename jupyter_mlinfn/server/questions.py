@@ -96,19 +96,5 @@ class ExportQuery(Frozen):
     form: ExportForm = "environment.yml"
 
 
-class LockRequest(Frozen):
-    """Platforms such as ``linux-64``; none: this machine's."""
-
-    platforms: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+-[a-z0-9]+$")], ...] = (
-        Field(default=(), max_length=16)
-    )
-
-
-class ShareRequest(Frozen):
-    """A folder that others read, as its whole path."""
-
-    folder: str = Field(min_length=1, max_length=4096)
-
-
 class NoQuery(Frozen):
     """No query parameters."""

@@ -128,7 +128,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "post", "environments/tasks", "startTask",
-        "Create, clone, change, restore or pack an environment, or preview it",
+        "Create, clone, change, restore, lock, pack or share an environment, or free space",
         "execute", "mlinfn:environments", "server.environments:start", f"{TASKS}:Task",
         status=202, body="server.questions:EnvironmentRequest", idempotent=True, stirs="tasks",
         errors=(404, 409, 424, 503),
@@ -163,13 +163,8 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "get", "environments/gc", "planCleanup", "What no environment, kernel or job uses any more",
-        "read", "mlinfn:environments", "server.environments:plan_gc", f"{ANSWERS}:GcPlan",
+        "read", "mlinfn:environments", "server.environments:plan_gc", f"{TASKS}:GcPlan",
         slow=True, errors=(503,),
-    ),
-    Route(
-        "post", "environments/gc", "removeUnused", "Remove what is not used any more",
-        "write", "mlinfn:environments", "server.environments:gc", f"{ANSWERS}:GcPlan",
-        slow=True, stirs="tasks", errors=(503,),
     ),
     Route(
         "get", "environments/{name}", "readEnvironment", "All that is known of one environment",
@@ -194,19 +189,6 @@ ROUTES: tuple[Route, ...] = (
         "An environment as environment.yml, conda-lock.yml or a list of addresses",
         "read", "mlinfn:environments", "server.environments:export", f"{ANSWERS}:ExportedFile",
         query="server.questions:ExportQuery", errors=(404, 409, 503),
-    ),
-    Route(
-        "post", "environments/{name}/lock", "lockEnvironment",
-        "Solve an environment's wishes for several platforms: a conda-lock.yml",
-        "execute", "mlinfn:environments", "server.environments:lock", f"{ANSWERS}:ExportedFile",
-        body="server.questions:LockRequest", slow=True, errors=(404, 409, 424, 503),
-    ),
-    Route(
-        "post", "environments/{name}/share", "shareEnvironment",
-        "Copy an environment to a folder that others read",
-        "write", "mlinfn:environments", "server.environments:share",
-        f"{ANSWERS}:SharedEnvironment", body="server.questions:ShareRequest", slow=True,
-        errors=(404, 409, 503),
     ),
     Route(
         "post", "environments/{name}/kernel", "registerKernel",

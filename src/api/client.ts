@@ -28,7 +28,6 @@ import type {
   Problem,
   RegisteredKernel,
   RerunRequest,
-  SharedEnvironment,
   SubmitForm,
   Task,
   TaskList,
@@ -171,25 +170,6 @@ export class Client {
     return this._call(`${environmentPath(name)}/export`, { query });
   }
 
-  /** The wishes of an environment locked for these platforms, as `conda-lock.yml`. */
-  lockEnvironment(
-    name: string,
-    platforms: readonly string[]
-  ): Promise<ExportedFile> {
-    return this._call(`${environmentPath(name)}/lock`, {
-      method: 'POST',
-      body: { platforms }
-    });
-  }
-
-  /** Copy an environment to a folder that others read. */
-  shareEnvironment(name: string, folder: string): Promise<SharedEnvironment> {
-    return this._call(`${environmentPath(name)}/share`, {
-      method: 'POST',
-      body: { folder }
-    });
-  }
-
   /** What is other in `right` than in `left`; both are `NAME` or `NAME@DIGEST`. */
   difference(left: string, right: string): Promise<Difference> {
     const query = new URLSearchParams({ left, right });
@@ -247,10 +227,6 @@ export class Client {
   /** What nobody uses any more; nothing is removed. */
   garbage(): Promise<GcPlan> {
     return this._call('environments/gc');
-  }
-
-  removeGarbage(): Promise<GcPlan> {
-    return this._call('environments/gc', { method: 'POST', body: {} });
   }
 
   gpus(): Promise<GpuSnapshot> {

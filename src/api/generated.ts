@@ -1275,8 +1275,15 @@ export interface components {
         /**
          * EnvironmentList
          * @description The catalogue; ``measuring`` while sizes and file counts are still being computed.
+         *
+         *     ``container_root`` says that SIF files which run by themselves can be packed here.
          */
         EnvironmentList: {
+            /**
+             * Container Root
+             * @default false
+             */
+            container_root: boolean;
             /** Environments */
             environments: components["schemas"]["Environment"][];
             /**

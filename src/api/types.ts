@@ -34,13 +34,14 @@ export type KernelChoice = Schemas['KernelChoice'];
 export type LogChunk = Schemas['LogChunk'];
 export type PackageChange = Schemas['PackageChange'];
 export type PackageMatches = Schemas['PackageMatches'];
+export type PackedImage = Schemas['PackedImage'];
 export type Parameter = Schemas['Parameter'];
 export type Problem = Schemas['Problem'];
 export type Progress = Schemas['Progress'];
 export type Reason = Schemas['Reason'];
 export type RegisteredKernel = Schemas['RegisteredKernel'];
+export type Remedy = Schemas['Remedy'];
 export type Resources = Schemas['Resources'];
-export type SharedEnvironment = Schemas['SharedEnvironment'];
 export type SubmitForm = Schemas['SubmitForm'];
 export type Task = Schemas['Task'];
 export type TaskEvent = Schemas['TaskEvent'];
@@ -62,6 +63,10 @@ export type TaskRequest = { name: string } & (
   | ({ action: 'change' } & Asked<Schemas['Alter']>)
   | ({ action: 'restore'; digest: string } & Asked<Schemas['Restore']>)
   | ({ action: 'pack' } & Asked<Schemas['Pack']>)
+  | ({ action: 'relock' } & Asked<Schemas['Relock']>)
+  | ({ action: 'lock'; platforms: string[] } & Asked<Schemas['LockPlatforms']>)
+  | ({ action: 'share'; folder: string } & Asked<Schemas['Share']>)
+  | ({ action: 'gc'; name: '' } & Asked<Schemas['Collect']>)
 );
 
 /** Values as JSON carries them. */

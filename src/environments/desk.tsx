@@ -5,7 +5,6 @@ import * as React from 'react';
 
 import type { Environment, Task } from '../api/types';
 import { openDialog } from '../components/dialog';
-import { showBytes } from '../components/quantities';
 import type { IJobs } from '../tokens';
 import type { IEnvironmentActions } from './actions';
 import { hasImageKernel, jobEnvironment } from './actions';
@@ -92,7 +91,12 @@ export class EnvironmentsDesk implements IEnvironmentActions {
 
   pack(one: Environment): void {
     this._openTask(`Pack ${one.name}`, (model, close) => (
-      <Pack model={model} environment={one} onClose={close} />
+      <Pack
+        model={model}
+        environments={this._model}
+        environment={one}
+        onClose={close}
+      />
     ));
   }
 
@@ -103,22 +107,14 @@ export class EnvironmentsDesk implements IEnvironmentActions {
   }
 
   showLock(one: Environment): void {
-    void openDialog(`Lock of ${one.name}`, close => (
-      <Export environments={this._model} environment={one} onClose={close} />
+    this._openTask(`Lock of ${one.name}`, (model, close) => (
+      <Export model={model} environment={one} onClose={close} />
     ));
   }
 
   share(one: Environment): void {
-    void openDialog(`Share ${one.name}`, close => (
-      <Share
-        environments={this._model}
-        environment={one}
-        onClose={close}
-        onDone={shared => {
-          close();
-          Notification.success(shared.text, { autoClose: 8000 });
-        }}
-      />
+    this._openTask(`Share ${one.name}`, (model, close) => (
+      <Share model={model} environment={one} onClose={close} />
     ));
   }
 
@@ -138,16 +134,8 @@ export class EnvironmentsDesk implements IEnvironmentActions {
   }
 
   collectGarbage(): void {
-    void openDialog('Free space', close => (
-      <Garbage
-        environments={this._model}
-        onClose={close}
-        onDone={plan => {
-          close();
-          Notification.success(`${showBytes(plan.size)} are free again.`);
-          this._changed();
-        }}
-      />
+    this._openTask('Free space', (model, close) => (
+      <Garbage model={model} onClose={close} />
     ));
   }
 

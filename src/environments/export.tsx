@@ -3,8 +3,11 @@ import * as React from 'react';
 import type { Environment, ExportedFile, ExportForm } from '../api/types';
 import { SelectField } from '../components/field';
 import { Failure, Skeleton } from '../components/states';
+import { useModel } from '../components/panel';
+import { TaskProgress } from '../components/taskprogress';
 import { useAnswer } from './asked';
-import type { EnvironmentsModel } from './model';
+import { problemsOf, Refusal } from './refusal';
+import type { TaskModel } from './taskmodel';
 
 const FORMS: { value: ExportForm; label: string }[] = [
   {
@@ -25,11 +28,13 @@ const PLATFORMS = ['linux-64', 'linux-aarch64', 'osx-arm64', 'win-64'];
 
 /** The lock and the other papers of an environment, to read, copy or download. */
 export function Export(props: {
-  environments: EnvironmentsModel;
+  model: TaskModel;
   environment: Environment;
   onClose: () => void;
 }): React.ReactElement {
-  const { environments, environment } = props;
+  const { model, environment } = props;
+  const { environments } = model;
+  useModel(model);
   const { name } = environment;
   const [form, setForm] = React.useState<ExportForm>('conda-lock.yml');
   const [platforms, setPlatforms] = React.useState<readonly string[]>([]);
@@ -39,15 +44,19 @@ export function Export(props: {
     [name]
   );
   const here = details.answer?.platform ?? null;
+  const wanted = [...(here ? [here] : []), ...platforms];
+  const solving = several && model.step === 'working';
+  const solved =
+    several && model.task?.state === 'succeeded' && isFor(model, wanted);
   const { answer, error, again } = useAnswer(
-    () =>
-      several
-        ? environments.client.lockEnvironment(name, [
-            ...(here ? [here] : []),
-            ...platforms
-          ])
-        : environments.client.exportEnvironment(name, form),
-    [name, form, several ? platforms : []]
+    async () =>
+      several && !solved
+        ? null
+        : environments.client.exportEnvironment(
+            name,
+            solved ? 'platforms' : form
+          ),
+    [name, form, several, solved]
   );
   return (
     <section className="jp-Mlinfn-submit">
@@ -74,10 +83,20 @@ export function Export(props: {
           <Platforms
             offered={PLATFORMS.filter(platform => platform !== here)}
             chosen={platforms}
+            disabled={solving}
             onChange={setPlatforms}
           />
         )}
-        {error ? (
+        {several && (
+          <Solving
+            model={model}
+            done={solved}
+            start={() =>
+              void model.begin({ action: 'lock', name, platforms: wanted })
+            }
+          />
+        )}
+        {several && !solved ? null : error ? (
           <Failure
             error={error}
             what="The file could not be written"
@@ -104,6 +123,7 @@ export function Export(props: {
 function Platforms(props: {
   offered: readonly string[];
   chosen: readonly string[];
+  disabled: boolean;
   onChange: (platforms: string[]) => void;
 }): React.ReactElement {
   const { chosen, onChange } = props;
@@ -115,6 +135,7 @@ function Platforms(props: {
           <label key={platform} className="jp-Mlinfn-check">
             <input
               type="checkbox"
+              disabled={props.disabled}
               checked={chosen.includes(platform)}
               onChange={event =>
                 onChange(
@@ -134,6 +155,63 @@ function Platforms(props: {
         </p>
       )}
     </fieldset>
+  );
+}
+
+/** Whether the task was for these platforms, and not for others chosen before. */
+function isFor(model: TaskModel, platforms: readonly string[]): boolean {
+  const { request } = model;
+  return (
+    request?.action === 'lock' && request.platforms.join() === platforms.join()
+  );
+}
+
+/** The task that solves for the platforms: to start, under way, or how it ended. */
+function Solving(props: {
+  model: TaskModel;
+  done: boolean;
+  start: () => void;
+}): React.ReactElement {
+  const { model } = props;
+  const { error, step, task } = model;
+  if (step === 'working') {
+    return (
+      <>
+        {task ? <TaskProgress task={task} /> : <p>Starting…</p>}
+        <button
+          className="jp-Mlinfn-button"
+          disabled={model.cancelling}
+          onClick={() => void model.cancel()}
+        >
+          {model.cancelling ? 'Cancelling…' : 'Cancel'}
+        </button>
+      </>
+    );
+  }
+  const ended = step === 'ended' && task?.result ? task : null;
+  return (
+    <>
+      {error && <Refusal text={error.message} problems={problemsOf(error)} />}
+      {ended && ended.state !== 'succeeded' && (
+        <Refusal
+          text={ended.result?.text ?? ''}
+          problems={ended.result?.problems ?? []}
+          calm={ended.state === 'cancelled'}
+        />
+      )}
+      {props.done ? (
+        <p className="jp-Mlinfn-lead" role="status">
+          {task?.result?.text}
+        </p>
+      ) : (
+        <button
+          className="jp-Mlinfn-button jp-mod-accept"
+          onClick={props.start}
+        >
+          Lock for these platforms
+        </button>
+      )}
+    </>
   );
 }
 

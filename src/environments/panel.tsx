@@ -61,8 +61,27 @@ export function Environments(props: IEnvironmentsProps): React.ReactElement {
         )}
       </div>
       <LiveLine live={model.live} topic="tasks" />
+      <NewsOfAll {...props} />
       <Content {...props} />
     </div>
+  );
+}
+
+/** What is done to all environments together: freeing space. */
+function NewsOfAll(props: IEnvironmentsProps): React.ReactElement | null {
+  const { model, actions } = props;
+  const task = model.newsOf('');
+  return (
+    task && (
+      <div className="jp-Mlinfn-unborn">
+        <strong>Free space</strong>
+        <News
+          task={task}
+          actions={actions}
+          onRead={read => model.markRead(read.id)}
+        />
+      </div>
+    )
   );
 }
 

@@ -11,10 +11,10 @@ import * as React from 'react';
 import type { Environment, Task } from '../api/types';
 import { jobsIcon } from '../components/icons';
 import { menuAt } from '../components/menu';
+import { TaskProgress } from '../components/taskprogress';
 import type { IEnvironmentActions } from './actions';
 import { canClone, canUse, isOwn } from './actions';
 import { Facts } from './facts';
-import { TaskProgress } from './progressview';
 import { hintsOf } from './refusal';
 import {
   cudaText,

@@ -2,8 +2,8 @@ import * as React from 'react';
 
 import type { Task, TaskRequest } from '../api/types';
 import { useModel } from '../components/panel';
+import { TaskProgress } from '../components/taskprogress';
 import { ChangeView } from './changeview';
-import { TaskProgress } from './progressview';
 import { problemsOf, Refusal } from './refusal';
 import type { Step, TaskModel } from './taskmodel';
 import { changeText, costText } from './words';
@@ -23,6 +23,10 @@ interface ITaskDialogProps {
   request?: () => TaskRequest | null;
   /** The word of the last click: `Clone`. */
   act: string;
+  /** The children say what would change: there is no preview. */
+  direct?: boolean;
+  /** Shown below the sentence when it has succeeded. */
+  outcome?: (task: Task) => React.ReactNode;
   onClose: () => void;
   next?: (task: Task) => readonly INext[];
 }
@@ -38,7 +42,7 @@ export function TaskDialog(props: ITaskDialogProps): React.ReactElement {
     event.preventDefault();
     const asked = model.step === 'asking' ? request?.() : null;
     if (asked) {
-      void model.look(asked);
+      void (props.direct ? model.begin(asked) : model.look(asked));
     } else if (model.step === 'deciding' && hasWork(model)) {
       void model.act();
     }
@@ -55,7 +59,7 @@ export function TaskDialog(props: ITaskDialogProps): React.ReactElement {
       </header>
       <div className="jp-Mlinfn-submitBody jp-Mlinfn-taskBody">
         <div hidden={model.step !== 'asking'}>{props.children}</div>
-        <Body model={model} />
+        <Body {...props} />
       </div>
       <p className="jp-Mlinfn-srOnly" role="status">
         {spoken(model)}
@@ -65,7 +69,8 @@ export function TaskDialog(props: ITaskDialogProps): React.ReactElement {
   );
 }
 
-function Body({ model }: { model: TaskModel }): React.ReactElement | null {
+function Body(props: ITaskDialogProps): React.ReactElement | null {
+  const { model } = props;
   const { error, preview, step, task } = model;
   if (error && (step === 'asking' || step === 'deciding')) {
     return <Refusal text={error.message} problems={problemsOf(error)} />;
@@ -83,7 +88,7 @@ function Body({ model }: { model: TaskModel }): React.ReactElement | null {
         {error && <p className="jp-Mlinfn-problem">{error.message}</p>}
         {step === 'working' && (
           <p className="jp-Mlinfn-hint">
-            It goes on when you close this: the row in the panel shows it.
+            It goes on when you close this: the panel shows it.
           </p>
         )}
       </>
@@ -115,6 +120,7 @@ function Body({ model }: { model: TaskModel }): React.ReactElement | null {
       {result.image && !result.text.includes(result.image.path) && (
         <p className="jp-Mlinfn-path">{result.image.path}</p>
       )}
+      {step === 'ended' && props.outcome?.(shown)}
     </>
   );
 }
@@ -159,9 +165,13 @@ function Buttons(props: ITaskDialogProps): React.ReactElement {
           type="submit"
           className="jp-Mlinfn-button jp-mod-accept"
           disabled={request() === null}
-          title="Shows what would change; nothing is changed yet"
+          title={
+            props.direct
+              ? undefined
+              : 'Shows what would change; nothing is changed yet'
+          }
         >
-          Preview
+          {props.direct ? props.act : 'Preview'}
         </button>
       )}
       {step === 'deciding' && !again && (

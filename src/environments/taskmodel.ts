@@ -59,6 +59,14 @@ export class TaskModel extends VDomModel {
     await this._start({ ...request, preview: true }, 'solving', 'asking');
   }
 
+  /** Do it without a preview: the question itself says what would change. */
+  async begin(request: TaskRequest): Promise<void> {
+    this._request = request;
+    this._preview = null;
+    this._task = null;
+    await this._start(request, 'working', 'asking');
+  }
+
   /** Do exactly what the preview showed. */
   async act(): Promise<void> {
     if (this._request && this._preview?.state === 'succeeded') {

@@ -1,13 +1,7 @@
 /**
  * How environments, and what is done with them, are spoken of. Pure.
  */
-import type {
-  Change,
-  Environment,
-  PackageChange,
-  Task,
-  TaskEvent
-} from '../api/types';
+import type { Change, Environment, PackageChange, Task } from '../api/types';
 import { count, showBytes } from '../components/quantities';
 
 export interface IGroup {
@@ -164,46 +158,16 @@ export function suggestName(
   }
 }
 
-const PHASES: Record<TaskEvent['phase'], string> = {
-  starting: 'Starting',
-  solving: 'Finding versions that fit together',
-  downloading: 'Downloading',
-  checking: 'Checking',
-  linking: 'Installing',
-  compiling: 'Compiling',
-  packing: 'Packing',
-  finishing: 'Finishing'
-};
-
-/** What a task does now: `Installing`. */
-export function phaseText(task: Task): string {
-  return task.event ? PHASES[task.event.phase] : PHASES.starting;
-}
-
-/** How far it is, with units: `12 of 60 packages`, `3.1 / 9.8 MiB`; empty when not known. */
-export function amountText(event: TaskEvent | null): string {
-  if (!event?.total) {
-    return '';
-  }
-  const { done, total, unit } = event;
-  if (unit === 'bytes') {
-    return `${showBytes(done)} of ${showBytes(total)}`;
-  }
-  const number = (value: number) => value.toLocaleString('en');
-  return `${number(done)} of ${number(total)} ${unit}`.trim();
-}
-
-/** What part of the phase is done, 0 to 1; `null` when not known. */
-export function taskShare(event: TaskEvent | null): number | null {
-  return event?.total ? Math.min(1, event.done / event.total) : null;
-}
-
 const DOING: Record<Task['action'], string> = {
   create: 'is being made',
   clone: 'is being cloned',
   change: 'is being changed',
   restore: 'goes back',
-  pack: 'is being packed'
+  pack: 'is being packed',
+  relock: 'is being locked as it is now',
+  lock: 'is being locked for several platforms',
+  share: 'is being shared',
+  gc: 'is being cleared of what nobody uses'
 };
 
 /** `being cloned`, for the row of an environment. */

@@ -13,7 +13,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { Menu } from '@lumino/widgets';
 import * as React from 'react';
 
-import { newKey } from '../api/client';
+import { ApiProblem, newKey } from '../api/client';
 import type { JobRecord, Resources } from '../api/types';
 import { openDialog } from '../components/dialog';
 import { jobsIcon } from '../components/icons';
@@ -150,12 +150,17 @@ export class Desk implements IJobActions {
   rerun(job: JobRecord, resources?: Resources): void {
     const key = newKey();
     this._do(async () => {
-      const again = await this._options.server.client.rerun(
-        job.id,
-        resources ? { resources } : {},
-        key
-      );
-      this._accepted(again);
+      try {
+        const { client } = this._options.server;
+        const changes = resources ? { resources } : {};
+        this._accepted(await client.rerun(job.id, changes, key));
+      } catch (error) {
+        // the form offers what can be done about it
+        if (!isMismatch(error)) {
+          throw error;
+        }
+        this.edit(job);
+      }
     });
   }
 
@@ -294,8 +299,11 @@ export class Desk implements IJobActions {
     const model = new SubmitModel(this._options.server.client, options);
     void model.load();
     let moved = false;
+    let closed = false;
     const onDone = (job: JobRecord, close: () => void) => {
-      close();
+      if (!closed) {
+        close();
+      }
       this._accepted(job);
     };
     void openDialog('Submit as job', close => (
@@ -303,6 +311,7 @@ export class Desk implements IJobActions {
         model={model}
         onDone={job => onDone(job, close)}
         onCancel={close}
+        onLost={why => this._lost(why)}
         onTab={
           this._options.labShell
             ? () => {
@@ -314,6 +323,7 @@ export class Desk implements IJobActions {
         }
       />
     )).then(() => {
+      closed = true;
       if (!moved) {
         model.dispose();
       }
@@ -326,6 +336,7 @@ export class Desk implements IJobActions {
       <Submit
         model={model}
         onCancel={close}
+        onLost={why => this._lost(why)}
         onDone={job => {
           close();
           this._accepted(job);
@@ -348,10 +359,19 @@ export class Desk implements IJobActions {
     });
   }
 
+  private _lost(why: string): void {
+    Notification.error(why, { autoClose: false });
+  }
+
   /** Do it, and say in words when it did not work. */
   private _do(work: () => Promise<void>): void {
     work().catch((error: Error) => {
       Notification.error(error.message, { autoClose: 15_000 });
     });
   }
+}
+
+/** The environment is not what its lock says. */
+function isMismatch(error: unknown): boolean {
+  return error instanceof ApiProblem && error.code === 'environment-mismatch';
 }

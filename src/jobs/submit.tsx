@@ -7,6 +7,7 @@ import { useModel } from '../components/panel';
 import { showBytes, showTime } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
 import { problemOf } from './fields';
+import { Mismatch } from './mismatch';
 import type { IPartProps } from './parts';
 import { ParameterFields } from './parameters';
 import type { SubmitModel } from './submitmodel';
@@ -16,6 +17,8 @@ interface ISubmitProps {
   /** Called with the accepted job. */
   onDone: (job: JobRecord) => void;
   onCancel: () => void;
+  /** Called when a job of a form that was closed meanwhile was not submitted. */
+  onLost: (why: string) => void;
   /** Move the form into a tab; absent where there are no tabs. */
   onTab?: () => void;
 }
@@ -30,6 +33,15 @@ export function Submit(props: ISubmitProps): React.ReactElement {
       onDone(job);
     }
   };
+  const mend = async () => {
+    const job = await model.mendAndSubmit(false);
+    if (job) {
+      onDone(job);
+    } else if (model.isDisposed && model.error) {
+      props.onLost(model.error.message);
+    }
+  };
+  const busy = model.submitting || model.mending !== null;
   const onKeyDown = (event: React.KeyboardEvent) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
@@ -67,6 +79,7 @@ export function Submit(props: ISubmitProps): React.ReactElement {
         <Body model={model} />
       </div>
       <Outlook model={model} />
+      <Mismatch model={model} mend={() => void mend()} />
       <footer className="jp-Mlinfn-buttons">
         <button
           type="button"
@@ -79,7 +92,7 @@ export function Submit(props: ISubmitProps): React.ReactElement {
           <button
             type="button"
             className="jp-Mlinfn-button"
-            disabled={model.submitting}
+            disabled={busy}
             title="Runs with a time limit of five minutes, to see whether it works"
             onClick={() => void submit(true)}
           >
@@ -89,7 +102,7 @@ export function Submit(props: ISubmitProps): React.ReactElement {
         <button
           type="submit"
           className="jp-Mlinfn-button jp-mod-accept"
-          disabled={model.submitting}
+          disabled={busy}
           title="Ctrl+Enter or ⌘+Enter"
         >
           {model.submitting ? 'Submitting…' : 'Submit'}
@@ -323,7 +336,9 @@ function Outlook({ model }: { model: SubmitModel }): React.ReactElement {
           {problems.map(problem => (
             <li key={problem.text}>
               {problem.text}
-              {problem.hint && ` ${problem.hint}`}
+              {problem.hint &&
+                !(model.remedy && problem.code === 'environment-mismatch') &&
+                ` ${problem.hint}`}
             </li>
           ))}
         </ul>

@@ -3,7 +3,13 @@ import { Debouncer } from '@lumino/polling';
 
 import type { Client } from '../api/client';
 import { ApiProblem, newKey, ServerSilent } from '../api/client';
-import type { Draft, JobRecord, Problem, SubmitForm } from '../api/types';
+import type {
+  Draft,
+  JobRecord,
+  Problem,
+  Remedy,
+  SubmitForm
+} from '../api/types';
 import type { IFields } from './fields';
 import {
   initialFields,
@@ -12,6 +18,7 @@ import {
   recordedDefaults,
   recordedForm
 } from './fields';
+import { Mending } from './mending';
 
 const DRAFT_PAUSE = 300;
 const TRIES = 4;
@@ -74,6 +81,57 @@ export class SubmitModel extends VDomModel {
     return all.filter(
       (one, index) => all.findIndex(other => other.text === one.text) === index
     );
+  }
+
+  /** What can be done at once about an environment that is not what its lock says. */
+  get remedy(): Remedy | null {
+    return this._draft?.remedy ?? null;
+  }
+
+  /** The environment is being made usable; the job is submitted after that. */
+  get mending(): Mending | null {
+    return this._mending;
+  }
+
+  /**
+   * Make the environment usable again, then submit; `null` when either did not work, with the
+   * reason in `error`. Goes on when the form is closed, as long as the page is open.
+   */
+  async mendAndSubmit(tryFirst: boolean): Promise<JobRecord | null> {
+    const { remedy } = this;
+    if (!remedy || this._mending || this._submitting) {
+      return null;
+    }
+    this._error = null;
+    this._mending = new Mending(this._client, () => this._tell());
+    this._tell();
+    try {
+      const { result, state } = await this._mending.carryOut(remedy);
+      if (state !== 'succeeded') {
+        throw new Error(
+          `${result?.text ?? 'It did not end well.'} The job was not submitted.`
+        );
+      }
+      this._draft = null;
+    } catch (error) {
+      this._error = error as Error;
+      return null;
+    } finally {
+      this._mending = null;
+      this._tell();
+    }
+    const job = await this.submit(tryFirst);
+    void this._askDraft();
+    return job;
+  }
+
+  async cancelMending(): Promise<void> {
+    try {
+      await this._mending?.cancel();
+    } catch (error) {
+      this._error = error as Error;
+      this._tell();
+    }
   }
 
   /** Save, then read the notebook's parameters and the defaults. */
@@ -163,6 +221,12 @@ export class SubmitModel extends VDomModel {
     super.dispose();
   }
 
+  private _tell(): void {
+    if (!this.isDisposed) {
+      this.stateChanged.emit();
+    }
+  }
+
   private async _readForm(): Promise<SubmitForm> {
     const { rerunOf, save } = this.options;
     try {
@@ -232,6 +296,7 @@ export class SubmitModel extends VDomModel {
   private _fields: IFields | null = null;
   private _form: SubmitForm | null = null;
   private _key = newKey();
+  private _mending: Mending | null = null;
   private _sourceIsThere = true;
   private _submitting = false;
 }

@@ -144,7 +144,7 @@ def test_a_file_that_is_there_is_not_written_over(mine: Program) -> None:
 def test_a_lock_for_another_platform(mine: Program) -> None:
     words = ("--platform", "linux-64", "--platform", "linux-aarch64", "--json")
     made = done(mine.run("env", "lock", "mine", *words)).json
-    assert made["form"] == "conda-lock.yml"
+    assert (made["form"], made["file_name"]) == ("platforms", "conda-lock.yml")
     assert {"linux-64", "linux-aarch64"} <= set(made["text"].split())
 
 
@@ -405,8 +405,9 @@ def test_gc_removes_what_nothing_uses(mine: Program) -> None:
     plan = done(mine.run("env", "gc", "--dry-run", "--json")).json
     assert old["digest"] in {item["digest"] for item in plan["items"]}
     assert not plan["done"]
-    gone = done(mine.run("env", "gc", "--yes", "--json")).json
-    assert gone["done"]
+    task = done(mine.run("env", "gc", "--yes", "--json")).json
+    gone = task["result"]["freed"]
+    assert (task["action"], task["state"], gone["done"]) == ("gc", "succeeded", True)
     assert not any(Path(item["path"]).exists() for item in gone["items"])
     assert versions(mine, "mine")["greeting"] == "2.0"
     done(mine.run("env", "undo", "mine", "--yes"))  # installed again from its lock
@@ -460,3 +461,37 @@ def test_the_story_from_a_managed_environment_to_a_job(mine: Program, make_noteb
         if text.startswith("1.0 ")
     ]
     assert str(environments(mine) / "own" / "fit") in said
+
+
+def test_sharing_packs_first_when_asked(mine: Program) -> None:
+    folder = mine.home / "group"
+    folder.mkdir()
+    done(mine.run("env", "share", "mine", str(folder), "--pack", "--json"))
+    assert [path.suffix for path in (folder / "mine" / "images").iterdir()] == [".sqfs"]
+
+
+def test_what_was_put_there_by_hand_is_locked_or_put_back(
+    mine: Program, make_notebook: Any
+) -> None:
+    made = done(mine.run("env", "create", "fit", "python", "ipykernel", "--yes", "--json")).json
+    assert made["state"] == "succeeded"
+    source = str(make_notebook("six.ipynb", ["print(6 * 7)"]))
+    prefix = Path(mine.run("env", "show", "fit", "--json").json["environment"]["prefix"])
+    module = next(prefix.glob("lib/python3.*/textwrap.py"))
+    text = module.read_text()
+    module.unlink()
+    module.write_text(text + "# mine\n")
+    refused = mine.run("submit", source, "--env", "fit")
+    assert refused.code == 4
+    assert "--put-back" in refused.err
+    wrong = mine.run("submit", source, "--env", "fit", "--lock-now")
+    assert wrong.code == 4
+    assert "--put-back" in wrong.err
+    assert "textwrap.py" in wrong.err
+    job = done(mine.run("submit", source, "--env", "fit", "--put-back", "--wait", "--json")).json
+    assert job["state"] == "succeeded"
+    assert module.read_text() == text
+    kept = list((prefix.parents[1] / "edited").glob("*/lib/python3.*/textwrap.py"))
+    assert [path.read_text() for path in kept] == [text + "# mine\n"]
+    told = done(mine.run("env", "lock", "fit", "--now", "--dry-run"))
+    assert "Nothing to lock" in told.out

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from jupyter_mlinfn.jobs.backends.protocol import Observation
 from jupyter_mlinfn.jobs.submission import new_id
-from jupyter_mlinfn.model.environments import EnvironmentRef, KernelCommand, Package
+from jupyter_mlinfn.model.environments import EnvironmentRef, KernelCommand, Mismatch, Package
 from jupyter_mlinfn.model.errors import PartMissing, Problem, Unavailable
 from jupyter_mlinfn.model.jobs import (
     Forecast,
@@ -54,7 +54,7 @@ class Kernels:
     def lock(self, ref: EnvironmentRef) -> str | None:
         return None
 
-    def changed(self, ref: EnvironmentRef) -> str | None:
+    def changed(self, ref: EnvironmentRef) -> Mismatch | None:
         return None
 
 

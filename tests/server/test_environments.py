@@ -79,7 +79,9 @@ async def test_the_life_of_an_environment(server: Server) -> None:
     await carried_out(server, action="restore", name="mine", digest=states[1]["digest"])
     plan = (await server.ask("GET", "environments/gc")).json
     assert states[0]["digest"] in {item["digest"] for item in plan["items"]}
-    gone = (await server.ask("POST", "environments/gc")).json
+    task = await carried_out(server, action="gc")
+    assert "gone" in task["result"]["text"]
+    gone = task["result"]["freed"]
     assert gone["done"]
     assert not any(Path(item["path"]).exists() for item in gone["items"])
 
@@ -120,19 +122,31 @@ async def test_a_kernel_comes_and_goes(server: Server) -> None:
 async def test_sharing_copies_to_a_folder(server: Server, tmp_path: Path) -> None:
     await make(server)
     (tmp_path / "group").mkdir()
-    reply = await server.ask(
-        "POST", "environments/mine/share", body={"folder": str(tmp_path / "group")}
-    )
-    assert reply.status == 200, reply.json
+    shared = {"action": "share", "name": "mine", "folder": str(tmp_path / "group")}
+    task = await carried_out(server, **shared)
+    assert task["result"]["path"] == str(tmp_path / "group" / "mine")
     assert (tmp_path / "group" / "mine").is_dir()
+    absent = await start(server, **{**shared, "folder": str(tmp_path / "absent")})
+    assert (absent.status, absent.json["code"]) == (400, "bad-folder")
 
 
 async def test_a_lock_for_several_platforms(server: Server) -> None:
     await make(server)
-    body = {"platforms": ["linux-64", "linux-aarch64"]}
-    reply = await server.ask("POST", "environments/mine/lock", body=body)
-    assert reply.status == 200, reply.json
-    assert {"linux-64", "linux-aarch64"} <= set(reply.json["text"].split())
+    query = {"form": "platforms"}
+    none = await server.ask("GET", "environments/mine/export", query=query)
+    assert (none.status, none.json["code"]) == (409, "no-papers")
+    platforms = ["linux-64", "linux-aarch64"]
+    asked = {"action": "lock", "name": "mine", "platforms": platforms}
+    first = await start(server, key="a-key-of-mine", **asked)
+    again = await start(server, key="a-key-of-mine", **asked)
+    assert (first.status, again.json["id"]) == (202, first.json["id"])
+    task = await ended(server, first.json["id"])
+    assert task["state"] == "succeeded", task
+    file = (await server.ask("GET", "environments/mine/export", query=query)).json
+    assert file["file_name"] == "conda-lock.yml"
+    assert set(platforms) <= set(file["text"].split())
+    wrong = await start(server, **{**asked, "platforms": ["vax-780"]})
+    assert (await ended(server, wrong.json["id"]))["result"]["code"] == "unknown-platform"
 
 
 async def test_packages_are_found_while_one_types(server: Server, room: Any) -> None:

@@ -19,8 +19,13 @@ from jupyter_mlinfn.environments.engine.assignment import Assignment, read_assig
 from jupyter_mlinfn.environments.engine.failing import failure
 from jupyter_mlinfn.environments.engine.leaving import Leaving
 from jupyter_mlinfn.environments.engine.reporting import Reporter
-from jupyter_mlinfn.environments.own.layout import Place
-from jupyter_mlinfn.model.environment_tasks import Pack, TaskResult
+from jupyter_mlinfn.model.environment_tasks import (
+    Collect,
+    LockPlatforms,
+    Pack,
+    Share,
+    TaskResult,
+)
 from jupyter_mlinfn.process.durable import write_durably
 from jupyter_mlinfn.process.locks import acquire
 
@@ -56,7 +61,7 @@ def carry_out(folder: Path) -> int:
 def _result(folder: Path, reporter: Reporter, alive: int) -> TaskResult:
     try:
         assignment = read_assignment(folder)
-        leaving = Leaving(folder, _what_is_kept(assignment.place))
+        leaving = Leaving(folder, _what_is_kept(assignment))
         leaving.hold(alive)  # or who looks while we clear up takes us for dead
         leaving.watch()
         return _perform(assignment, reporter, leaving)
@@ -64,7 +69,14 @@ def _result(folder: Path, reporter: Reporter, alive: int) -> TaskResult:
         return failure(error, folder)
 
 
-def _what_is_kept(place: Place) -> str:
+def _what_is_kept(assignment: Assignment) -> str:
+    """What is as before when the task is stopped, as a sentence."""
+    request = assignment.request
+    if isinstance(request, Collect):
+        return "The rest stays."
+    if isinstance(request, Share):
+        return f"What lay in {request.folder} is as it was before."
+    place = assignment.place
     if place.record.exists():
         return f"'{place.name}' is as it was before."
     return f"'{place.name}' was not made."
@@ -76,6 +88,18 @@ def _perform(assignment: Assignment, reporter: Reporter, leaving: Leaving) -> Ta
         from jupyter_mlinfn.environments.engine.packing import perform_pack
 
         return perform_pack(assignment, request, reporter, leaving)
+    if isinstance(request, LockPlatforms):
+        from jupyter_mlinfn.environments.engine.locking import perform_lock
+
+        return perform_lock(assignment, request, reporter, leaving)
+    if isinstance(request, Share):
+        from jupyter_mlinfn.environments.engine.publishing import perform_share
+
+        return perform_share(assignment, request, reporter, leaving)
+    if isinstance(request, Collect):
+        from jupyter_mlinfn.environments.engine.collecting import perform_collect
+
+        return perform_collect(assignment, request, reporter, leaving)
     from jupyter_mlinfn.environments.engine.actions import Action
 
     return Action(assignment, reporter, leaving).perform()

@@ -20,7 +20,7 @@ from jupyter_mlinfn.model.errors import Conflict, NotFound
 from jupyter_mlinfn.process.durable import write_durably
 
 _LARGEST = 64 * 2**20
-Action = Literal["create", "clone", "change", "restore"]
+Action = Literal["create", "clone", "change", "restore", "relock"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Plan:
     resolves them first and keeps the versions of ``pip`` where it can. ``base`` is the lock the
     change is told against, ``digest`` the present state that must not have changed meanwhile.
     ``elsewhere`` are entries of the lock for other platforms. ``wished_anew``: the wish is noted
-    even if the packages are the same.
+    even if the packages are the same. ``aside`` are files of the present prefix, edited by hand,
+    that are kept when it is left behind.
     """
 
     action: Action
@@ -48,6 +49,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     from_lock: bool = False
     wished_anew: bool = False
+    aside: tuple[str, ...] = ()
 
     def lock(self, platform: str, pip: Iterable[LockedPackage]) -> Lock:
         """The lock, with ``pip`` for the packages of pip."""

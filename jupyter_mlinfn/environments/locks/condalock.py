@@ -54,7 +54,7 @@ class Sources:
     ``channels`` are used where the wish names none; ``pip_indexes`` empty means PyPI.
     ``cuda`` is the driver's version to solve for, ``None``: without a GPU. ``cache`` is a folder
     for what channels offer (``None``: rattler's own). ``program`` is a conda, mamba or micromamba
-    that solves in place of ours.
+    that solves in place of ours. ``scratch`` is the folder to work below (``None``: the system's).
     """
 
     channels: tuple[str, ...]
@@ -62,6 +62,7 @@ class Sources:
     cuda: str | None = None
     cache: Path | None = None
     program: Path | None = None
+    scratch: Path | None = None
 
 
 def lock_platforms(
@@ -84,7 +85,7 @@ def lock_platforms(
     channels = _channels(wish, sources)
     _check_platforms(platforms)
     _check(wish, channels, sources, before, update)
-    with tempfile.TemporaryDirectory(prefix="mlinfn-lock-") as name:
+    with tempfile.TemporaryDirectory(prefix="mlinfn-lock-", dir=sources.scratch) as name:
         folder = Path(name)
         _write_inputs(folder, wish, channels, sources, before if update else None)
         argv = _argv(folder, platforms, sources, update)

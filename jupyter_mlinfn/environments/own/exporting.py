@@ -16,6 +16,7 @@ FILE_NAMES: dict[ExportForm, str] = {
     "environment.yml": "environment.yml",
     "conda-lock.yml": "conda-lock.yml",
     "explicit": "explicit.txt",
+    "platforms": "platforms.conda-lock.yml",
 }
 _LARGEST = 64 * 2**20
 
@@ -30,14 +31,22 @@ def export_file(own: OwnEnvironments, name: str, form: ExportForm) -> ExportedFi
     try:
         content = read_head(path, _LARGEST)
     except FileNotFoundError:
+        if form == "platforms":
+            raise Conflict(
+                f"'{name}' was not locked for several platforms in this state.",
+                code="no-papers",
+                field="form",
+                hint="Do so first: mlinfn env lock NAME --platform linux-64 --platform …",
+            ) from None
         raise Conflict(
             f"'{name}' has no {FILE_NAMES[form]}.",
             code="no-papers",
             field="form",
             hint="Only environments with a lock can be exported; clone it to get one.",
         ) from None
+    file_name = "conda-lock.yml" if form == "platforms" else path.name
     return ExportedFile(
-        name=name, form=form, file_name=path.name, text=content.decode("utf-8", "replace")
+        name=name, form=form, file_name=file_name, text=content.decode("utf-8", "replace")
     )
 
 

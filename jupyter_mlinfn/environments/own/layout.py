@@ -10,6 +10,7 @@
                                            manifest.json
         own/<name>/current               link to the prefix in use, for people
         own/<name>/staging-<task>/       what is being built; nothing points to it
+        own/<name>/edited/<task>/        files that somebody edited, when the locked ones came back
         images/<digest>.{sqfs,sif}       packed environments
         tasks/<id>/                      request, events, result of one task
         packages/                        the package cache
@@ -96,6 +97,11 @@ class Place:
     def manifest(self, digest: str) -> Path:
         """The manifest of all files of the prefix of ``digest``."""
         return self.papers(digest) / "manifest.json"
+
+    @property
+    def edited(self) -> Path:
+        """Where files that people edited by hand are kept when the locked ones come back."""
+        return self.folder / "edited"
 
     def staging(self, task: str) -> Path:
         """Where ``task`` builds."""

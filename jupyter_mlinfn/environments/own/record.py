@@ -26,7 +26,7 @@ class HistoryEntry(BaseModel):
 
     digest: str
     at: AwareDatetime
-    action: Literal["create", "clone", "change", "restore"]
+    action: Literal["create", "clone", "change", "restore", "relock"]
     text: str
     task: str | None = None
 

@@ -15,7 +15,7 @@ from typing import Literal
 from jupyter_mlinfn.environments.inventories import Inventories
 from jupyter_mlinfn.environments.kernels import FoundKernel
 from jupyter_mlinfn.environments.locks.document import Lock
-from jupyter_mlinfn.environments.own import kernels, removing, sharing
+from jupyter_mlinfn.environments.own import kernels, removing
 from jupyter_mlinfn.environments.own.cuda import Verdicts
 from jupyter_mlinfn.environments.own.layout import Layout, Place
 from jupyter_mlinfn.environments.own.managed import (
@@ -43,10 +43,9 @@ from jupyter_mlinfn.model.environment_answers import (
     DeletedEnvironment,
     EnvironmentDetails,
     EnvironmentHistory,
-    GcPlan,
     RegisteredKernel,
-    SharedEnvironment,
 )
+from jupyter_mlinfn.model.environment_tasks import GcPlan
 from jupyter_mlinfn.model.environments import (
     CudaDriver,
     Environment,
@@ -255,10 +254,6 @@ class OwnEnvironments:
     def collect(self, *, dry_run: bool) -> GcPlan:
         """What nobody uses any more, removed unless ``dry_run``."""
         return removing.collect(self.layout, self._users_now(), dry_run=dry_run)
-
-    def share(self, name: str, folder: Path) -> SharedEnvironment:
-        """Copy an own state where others read it. Raises what :func:`sharing.share` raises."""
-        return sharing.share(self.state(name), folder)
 
     def _users_now(self) -> Users:
         return Users.now(self._users)

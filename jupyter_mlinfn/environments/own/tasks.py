@@ -4,6 +4,7 @@
 
     tasks/<id>/request.json    what is asked
     tasks/<id>/policy.json     what is allowed
+    tasks/<id>/users.json      which jobs wait or run, for those that remove things
     tasks/<id>/alive           held by the engine as long as it lives
     tasks/<id>/events.jsonl    how far it is, one line an event
     tasks/<id>/cancel          asks the engine to stop
@@ -28,29 +29,29 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from jupyter_mlinfn.environments.own import kernels
+from jupyter_mlinfn.environments.own.admitting import check_start, what_happened
 from jupyter_mlinfn.environments.own.layout import Layout, check_name
 from jupyter_mlinfn.environments.own.policy import Policy
-from jupyter_mlinfn.environments.own.record import read_record
-from jupyter_mlinfn.environments.own.states import all_states
 from jupyter_mlinfn.environments.reading import read_head
 from jupyter_mlinfn.model.environment_tasks import (
-    Clone,
-    Create,
+    Collect,
     Task,
     TaskEvent,
     TaskList,
     TaskRequest,
     TaskResult,
 )
+from jupyter_mlinfn.model.environments import EnvironmentUser, EnvironmentUsers
 from jupyter_mlinfn.model.errors import Conflict, MlinfnError, NotFound, Unavailable
 from jupyter_mlinfn.process.detach import collect, own_program, start_detached
 from jupyter_mlinfn.process.durable import touch_durably, write_atomically, write_durably
 from jupyter_mlinfn.process.locks import held
 
 ENGINE = "jupyter_mlinfn.environments.engine"
+USERS = "users.json"
 
 _REQUEST: TypeAdapter[TaskRequest] = TypeAdapter(TaskRequest)
+_USERS: TypeAdapter[tuple[EnvironmentUser, ...]] = TypeAdapter(tuple[EnvironmentUser, ...])
 _LARGEST = 64 * 2**20
 _TAIL = 16 * 1024
 _STARTING = 15.0
@@ -74,11 +75,20 @@ _PASSED_ON = frozenset(
 class EnvironmentTasks:
     """The tasks in a layout. Methods read files: not for an event loop.
 
-    ``policy`` is asked at every start, so that it is the policy of then.
+    ``policy`` is asked at every start, so that it is the policy of then. ``users`` tells which
+    jobs there are, which whoever removes things must know.
     """
 
-    def __init__(self, layout: Layout, policy: Callable[[], Policy], *, engine: str = ENGINE):
+    def __init__(
+        self,
+        layout: Layout,
+        policy: Callable[[], Policy],
+        *,
+        users: EnvironmentUsers | None = None,
+        engine: str = ENGINE,
+    ):
         self.layout = layout
+        self._users = users
         self._policy = policy
         self._engine = engine
         self._ended: dict[str, tuple[int, Task]] = {}
@@ -88,14 +98,16 @@ class EnvironmentTasks:
 
         Raises :class:`InputError` for a name that cannot be one, :class:`Conflict` when another
         task works on this environment or it exists already, :class:`NotFound` when it does not,
-        :class:`Unavailable` when the data folder cannot be written.
+        :class:`Unavailable` when the data folder cannot be written or, for what removes things,
+        the jobs cannot be asked.
         """
-        check_name(request.name)
+        if not isinstance(request, Collect):
+            check_name(request.name)
         identifier = secrets.token_hex(8) if key is None else _identifier_for(key)
         if key is not None and (known := self._known(identifier, request)):
             return known
         try:
-            self._check(request)
+            check_start(self.layout, request, self.running(request.name))
             self._write(identifier, request)
         except MlinfnError:
             # another call with the same key may have started it a moment ago
@@ -187,7 +199,7 @@ class EnvironmentTasks:
         return len(old)
 
     def running(self, name: str) -> Task | None:
-        """The task that changes the environment ``name`` now."""
+        """The task that works on the environment ``name`` now; empty: on all of them."""
         for task in self._all():
             if task.name == name and task.state == "running" and not task.preview:
                 return task
@@ -202,42 +214,16 @@ class EnvironmentTasks:
             raise Conflict("This key was used for another request.", code="key-used", field="key")
         return self.read(identifier)
 
-    def _check(self, request: TaskRequest) -> None:
-        place = self.layout.place(request.name)
-        makes = isinstance(request, (Create, Clone))
-        if makes and (twin := self._twin(request.name)):
-            raise Conflict(
-                f"You have an environment named '{twin}' already."
-                + (
-                    "" if twin == request.name else " Names must differ in more than large letters."
-                ),
-                code="environment-exists",
-                field="name",
-                hint="Choose another name, or delete that one first.",
-            )
-        if not makes:
-            read_record(place)
-        if request.preview:
-            return
-        if (other := self.running(request.name)) is not None:
-            raise _busy(request.name, f"The task {other.id} ({other.action}) works on it.")
-        if place.folder.is_dir() and held(place.lock):
-            raise _busy(request.name, "Another program works on it.")
-
-    def _twin(self, name: str) -> str | None:
-        """An environment with this name, or with one that Jupyter's kernels cannot tell from it."""
-        for place, _ in all_states(self.layout):
-            if place.name.lower() == name.lower():
-                return place.name
-        return None
-
     def _write(self, identifier: str, request: TaskRequest) -> None:
         """Write the task's folder: whole or not at all. Raises :class:`Unavailable`."""
         draft = self.layout.tasks / f".{identifier}.{secrets.token_hex(4)}"
+        jobs = self._users.unfinished() if self._users and isinstance(request, Collect) else ()
         try:
             draft.mkdir(mode=0o700, parents=True)
             policy = self._policy().model_dump_json(indent=1)
             write_durably(draft / "policy.json", policy)
+            if isinstance(request, Collect):
+                write_durably(draft / USERS, _USERS.dump_json(jobs))
             touch_durably(draft / "alive")
             write_durably(draft / "request.json", request.model_dump_json(indent=1))
             draft.rename(self.layout.tasks / identifier)
@@ -270,23 +256,11 @@ class EnvironmentTasks:
         """The result of a task whose engine died. It may have ended while we looked."""
         if (result := _read_result(folder)) is not None:
             return result
-        text = self._what_happened(identifier, request)
+        text = what_happened(self.layout, identifier, request)
         result = _result("interrupted", text, code="interrupted", exit_code=1)
         with suppress(OSError):  # on a full disk the next look comes to the same end
             _write_result(folder, result)
         return result
-
-    def _what_happened(self, identifier: str, request: TaskRequest) -> str:
-        died = "The program that did it was ended before it could say so"
-        try:
-            record = read_record(self.layout.place(request.name))
-        except MlinfnError:
-            return f"{died}. Nothing was changed. You can start it again."
-        if any(entry.task == identifier for entry in record.history):
-            with suppress(OSError):  # the kernel then follows at the next change
-                kernels.renew(record, self.layout.place(record.name))
-            return f"{died}, but it was done: '{request.name}' is in its new state."
-        return f"{died}. '{request.name}' is as it was before. You can start it again."
 
     def _all(self) -> Iterator[Task]:
         try:
@@ -314,15 +288,6 @@ def engine_environment(environ: Mapping[str, str] | None = None) -> dict[str, st
 
 def _identifier_for(key: str) -> str:
     return hashlib.sha256(f"key:{key}".encode()).hexdigest()[:16]
-
-
-def _busy(name: str, why: str) -> Conflict:
-    return Conflict(
-        f"The environment '{name}' is being changed right now. {why}",
-        code="environment-busy",
-        field="name",
-        hint="Wait until it has ended, or cancel it. Nothing was changed by this request.",
-    )
 
 
 def _changed_at(path: Path) -> int | None:

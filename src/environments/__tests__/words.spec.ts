@@ -1,7 +1,7 @@
 import { differenceText } from '../diff';
 import { alteration } from '../alter';
+import { amountText, taskShare } from '../../components/taskwords';
 import {
-  amountText,
   byManager,
   changeText,
   costText,
@@ -14,7 +14,6 @@ import {
   sizeText,
   stateText,
   suggestName,
-  taskShare,
   usersText,
   versionText
 } from '../words';

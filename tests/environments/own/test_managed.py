@@ -186,5 +186,8 @@ def test_another_persons_environments_are_managed_ones(
     assert clone.digest == record.digest
     assert clone.origin == f"base@{record.digest}"
     (prefix / "bin/python").unlink()
-    assert "bin/python" in (mine.environments.changed(ref) or "")
+    found = mine.environments.changed(ref)
+    assert found is not None
+    assert "bin/python" in found.text
+    assert found.remedy is None  # it is not mine to mend
     assert mine.environments.changed(mine.environments.resolve("copy")) is None

@@ -12,9 +12,17 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlinfn.environments.own.layout import short
+from jupyter_mlinfn.environments.own.sharing import share
 from jupyter_mlinfn.environments.own.store import OwnEnvironments
-from jupyter_mlinfn.model.environment_answers import GcPlan
-from jupyter_mlinfn.model.environment_tasks import Alter, Create, Restore, Task, TaskRequest
+from jupyter_mlinfn.model.environment_tasks import (
+    Alter,
+    Create,
+    GcPlan,
+    Restore,
+    Share,
+    Task,
+    TaskRequest,
+)
 from jupyter_mlinfn.model.environments import Environment, EnvironmentUser
 from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound, Unavailable
 from jupyter_mlinfn.process.locks import acquire
@@ -252,8 +260,10 @@ def test_sharing_makes_a_managed_environment_others_can_read(
 ) -> None:
     area = tmp_path / "area"
     area.mkdir()
-    shared = bench.own.share("tiny", area)
-    assert shared.folder == str(area / "tiny")
+    shared = done(Share(name="tiny", folder=str(area)))
+    assert shared.result is not None
+    assert shared.result.path == str(area / "tiny")
+    assert "clone it" in shared.result.text
     for path in (area / "tiny").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644), path
     others = OwnEnvironments(bench.layout.of(tmp_path / "other"), managed=[str(area)])
@@ -263,7 +273,7 @@ def test_sharing_makes_a_managed_environment_others_can_read(
     assert others.lock("tiny") == bench.own.lock("tiny")
     assert others.details("tiny").packages == bench.own.details("tiny").packages
     done(Alter(name="tiny", add=("greeting=2.0",)))
-    bench.own.share("tiny", area)
+    done(Share(name="tiny", folder=str(area)))
     assert others.details("tiny").digest == bench.own.record("tiny").digest != record.digest
     with pytest.raises(NotFound):
         others.lock(f"tiny@{short(record.digest)}")
@@ -272,12 +282,13 @@ def test_sharing_makes_a_managed_environment_others_can_read(
 def test_sharing_overwrites_nothing_else(bench: Workbench, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "thesis.tex").write_text("years of work")
+    state = bench.own.state("tiny")
     with pytest.raises(Conflict):
-        bench.own.share("tiny", tmp_path)
+        share(state, tmp_path, "0" * 16)
     with pytest.raises(InputError):
-        bench.own.share("tiny", tmp_path / "absent")
+        share(state, tmp_path / "absent", "0" * 16)
     with pytest.raises(InputError):
-        bench.own.share("tiny", Path("relative"))
+        share(state, Path("relative"), "0" * 16)
     assert (tmp_path / "tiny" / "thesis.tex").read_text() == "years of work"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".tiny")] == []
 

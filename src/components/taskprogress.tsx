@@ -1,10 +1,10 @@
 import * as React from 'react';
 
 import type { Task } from '../api/types';
-import { ProgressBar } from '../components/progress';
-import { useTicks } from '../components/panel';
-import { showClock } from '../components/quantities';
-import { amountText, phaseText, taskShare } from './words';
+import { useTicks } from './panel';
+import { ProgressBar } from './progress';
+import { showClock } from './quantities';
+import { amountText, phaseText, taskShare } from './taskwords';
 
 /** Phase, current package, how far, and for how long. */
 export function TaskProgress({ task }: { task: Task }): React.ReactElement {
