@@ -9,6 +9,7 @@ from pathlib import Path
 from jupyter_mlinfn.environments.engine.assignment import Assignment
 from jupyter_mlinfn.environments.engine.committing import Installed, put_in_place, python_in
 from jupyter_mlinfn.environments.engine.installing import install_conda, install_pip
+from jupyter_mlinfn.environments.engine.overlaps import Overlap, overlaps
 from jupyter_mlinfn.environments.engine.pip_packages import Pip
 from jupyter_mlinfn.environments.engine.plans import Plan
 from jupyter_mlinfn.environments.engine.records import note_constraints
@@ -23,13 +24,15 @@ from jupyter_mlinfn.environments.own import manifest
 class Built:
     """A prefix ready to be put in place; ``listed`` is its manifest.
 
-    ``scripts`` are the packages whose post-link scripts were not run.
+    ``scripts`` are the packages whose post-link scripts were not run, ``overlaps`` the files that
+    two packages bring.
     """
 
     installed: Installed
     way: Way
     scripts: tuple[str, ...]
     listed: Path
+    overlaps: tuple[Overlap, ...] = ()
 
 
 class Builder:
@@ -75,7 +78,8 @@ class Builder:
             found = manifest.write(self._staging, listed)
         installed = Installed(found.size, found.files, python_in(self._staging))
         way = way_of(self._staging, self._task.layout.packages)
-        return Built(installed, way, tuple(unrun_scripts(self._staging)), listed)
+        scripts = tuple(unrun_scripts(self._staging))
+        return Built(installed, way, scripts, listed, overlaps(self._staging))
 
     def put_in_place(self, lock: Lock, built: Built) -> None:
         """Give the staged prefix its final name. Raises OSError."""

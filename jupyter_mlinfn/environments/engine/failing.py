@@ -6,7 +6,9 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
+from jupyter_mlinfn.environments.engine.certificates import not_certified
 from jupyter_mlinfn.environments.engine.failures import of_system
+from jupyter_mlinfn.environments.locks.certificates import no_certificates
 from jupyter_mlinfn.model.environment_tasks import TaskResult
 from jupyter_mlinfn.model.errors import MlinfnError
 
@@ -19,6 +21,8 @@ def failure(error: BaseException, folder: Path) -> TaskResult:
     if isinstance(error, MlinfnError):
         return _result(error)
     traceback.print_exception(error)
+    if not_certified(error):
+        return _result(no_certificates())
     if isinstance(error, OSError):
         return _result(of_system(error, folder))
     return _result(_unforeseen(error, folder))

@@ -18,6 +18,8 @@ from rattler import Channel, Gateway, RepoDataRecord
 from rattler.exceptions import GatewayError
 from rattler.platform import Subdir
 
+from jupyter_mlinfn.environments.engine.certificates import not_certified
+from jupyter_mlinfn.environments.locks.certificates import no_certificates
 from jupyter_mlinfn.environments.matching import best_matches
 from jupyter_mlinfn.environments.search import Answer, Question
 from jupyter_mlinfn.model.environment_answers import FoundPackage
@@ -101,13 +103,26 @@ def _lines() -> Iterable[bytes]:
         yield from whole
 
 
+def _gateway(cache: Path) -> Gateway | None:
+    """``None`` where there are no certificates."""
+    try:
+        return Gateway(cache_dir=cache)
+    except ValueError as error:
+        if not_certified(error):
+            return None
+        raise
+
+
 def main(arguments: Sequence[str]) -> int:
     """The program."""
     (cache,) = arguments
-    gateway = Gateway(cache_dir=Path(cache))
+    gateway = _gateway(Path(cache))
     for line in _lines():
         question = Question.model_validate_json(line)
-        found = asyncio.run(answer(gateway, question))
+        if gateway is None:
+            found = Answer(packages=(), problem=no_certificates().text)
+        else:
+            found = asyncio.run(answer(gateway, question))
         sys.stdout.buffer.write(found.model_dump_json().encode() + b"\n")
         sys.stdout.buffer.flush()
     return 0

@@ -48,7 +48,11 @@ def explain(report: Mapping[str, str], channels: Sequence[str]) -> MlinfnError:
             field="packages",
             hint="Examples: numpy, numpy>=2,<3, python=3.11.",
         )
-    known = {"wrong-hash": Refused, "package-unreachable": Unavailable}
+    known = {
+        "wrong-hash": Refused,
+        "package-unreachable": Unavailable,
+        "no-certificates": PartMissing,
+    }
     return known.get(kind, Unavailable)(f"{_short(message)}.", code=kind)
 
 

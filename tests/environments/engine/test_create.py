@@ -125,6 +125,16 @@ def test_scripts_of_packages_are_not_run_and_that_is_said(house: House) -> None:
     assert not (house.prefix("mine") / "afterwards-ran").exists()
 
 
+def test_a_package_that_overwrites_another_ones_file_is_told(house: House) -> None:
+    said = house.create("clash", "humanize", "clashing").text
+    path = "lib/python3.11/site-packages/humanize/__init__.py"
+    assert f"{path} is that of clashing, not of humanize" in said
+    assert "leave one of the packages out" in said
+    assert "clash" in (house.prefix("clash") / path).read_text()
+    assert house.is_whole("clash")
+    assert "overwrite" not in house.create("quiet", "humanize", "greeting").text
+
+
 def test_a_name_that_is_taken(house: House, tmp_path: Path) -> None:
     house.create("mine", "greeting <2")
     first = house.place("mine").record.read_bytes()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlinfn.environments.engine import overlaps
 from jupyter_mlinfn.environments.engine.conflicts import explain, unreachable
 from jupyter_mlinfn.environments.engine.failures import of_installer, of_system
 from jupyter_mlinfn.environments.engine.reporting import Reporter
@@ -145,3 +146,22 @@ def test_events_are_few_and_the_first_of_a_phase_is_always_there(tmp_path: Path)
 
 def test_a_disk_that_is_full_stops_no_task(tmp_path: Path) -> None:
     Reporter(tmp_path / "not-there" / "events.jsonl").say("linking")
+
+
+def test_files_that_two_packages_bring(tmp_path: Path) -> None:
+    assert overlaps.overlaps(tmp_path) == ()
+    assert overlaps.in_words(()) == ()
+    notes = tmp_path / "conda-meta"
+    notes.mkdir()
+    (notes / "b-1-0.json").write_text(json.dumps({"name": "b", "files": ["x/1", "x/2", "y"]}))
+    for path in ("a/x/1", "a/x/2", "a/y", "c/z"):
+        aside = tmp_path / "__clobbers__" / path
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        aside.touch()
+    found = overlaps.overlaps(tmp_path)
+    assert [(one.path, one.kept, one.lost) for one in found] == [
+        ("x/1", "b", "a"), ("x/2", "b", "a"), ("y", "b", "a"), ("z", "another package", "c"),
+    ]  # fmt: skip
+    (said,) = overlaps.in_words(found)
+    assert "x/1 is that of b, not of a; " in said
+    assert "and 1 file more" in said

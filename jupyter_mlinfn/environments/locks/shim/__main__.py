@@ -13,6 +13,7 @@ from typing import Any
 from rattler import Subdir
 from rattler.exceptions import GatewayError, InstallerError, InvalidMatchSpecError, SolverError
 
+from jupyter_mlinfn.environments.locks.certificates import SIGN, no_certificates
 from jupyter_mlinfn.environments.locks.shim.calls import Call, parse
 from jupyter_mlinfn.environments.locks.shim.prefixes import (
     entries,
@@ -97,6 +98,11 @@ def main(words: Sequence[str]) -> int:
         return _failed(options.report, error.code, error.text)
     except tuple(_KINDS) as error:
         return _failed(options.report, _KINDS[type(error)], str(error))
+    except ValueError as error:
+        if str(error) != SIGN:
+            raise
+        told = no_certificates()
+        return _failed(options.report, told.code, f"{told.text} {told.hint}")
     sys.stdout.write(said if isinstance(said, str) else json.dumps(said))
     sys.stdout.write("\n")
     return 0
