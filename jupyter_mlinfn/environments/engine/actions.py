@@ -21,21 +21,24 @@ from jupyter_mlinfn.environments.engine.creating import plan_create
 from jupyter_mlinfn.environments.engine.failing import failure
 from jupyter_mlinfn.environments.engine.holding import holding
 from jupyter_mlinfn.environments.engine.leaving import Leaving
-from jupyter_mlinfn.environments.engine.papers import read_papers, write_papers
+from jupyter_mlinfn.environments.engine.papers import MANIFEST, read_papers, write_papers
 from jupyter_mlinfn.environments.engine.plans import Plan, keep_solution, previewed
+from jupyter_mlinfn.environments.engine.relocking import plan_relock
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.engine.restoring import plan_files, plan_restore
 from jupyter_mlinfn.environments.engine.sizes import estimate
 from jupyter_mlinfn.environments.locks.difference import describe, difference
 from jupyter_mlinfn.environments.locks.document import Lock
-from jupyter_mlinfn.environments.own import kernels
+from jupyter_mlinfn.environments.own import kernels, manifest
 from jupyter_mlinfn.environments.own.layout import Place, short
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord, read_record
+from jupyter_mlinfn.environments.own.relocking import keep_edited
 from jupyter_mlinfn.model.environment_tasks import (
     Alter,
     Change,
     Clone,
     Create,
+    Relock,
     Restore,
     TaskResult,
 )
@@ -96,9 +99,13 @@ class Action:
             built = self._builder.build(plan, lock)
             installed = built.installed
         self._task.policy.check_size(installed.size, installed.files)
-        notes = [*plan.notes, *self._left_behind(before), *_warnings(built)]
+        left = () if plan.action == "relock" else self._left_behind(before)
+        notes = [*plan.notes, *left, *_warnings(built)]
         self._reporter.say("finishing", self._task.request.name)
         self._leaving.too_late()
+        if before is not None and plan.aside:
+            prefix = self._task.place.prefix(before.digest)
+            keep_edited(self._task.place, prefix, plan.aside, self._task.identifier)
         if built is not None:
             self._builder.put_in_place(lock, built)
         said = plan.said or _history_text(plan, change)
@@ -122,10 +129,23 @@ class Action:
         self._task.policy.check_size(built.installed.size, built.installed.files)
         self._reporter.say("finishing", request.name)
         self._leaving.too_late()
+        kept = self._edited_kept(digest)
         self._builder.put_in_place(lock, built)
         write_papers(place.papers(digest), lock, plan.wish, self._platform)
         text = f"The files of '{request.name}' in the state {short(digest)} are there again."
-        return _succeeded(text, Change(digest=digest))
+        return _succeeded(f"{text} {kept}".rstrip(), Change(digest=digest))
+
+    def _edited_kept(self, digest: str) -> str:
+        """Keep what somebody edited in the prefix that is replaced; where, in words."""
+        place = self._task.place
+        try:
+            recorded = manifest.read(place.papers(digest) / MANIFEST)
+            found = manifest.verify(place.prefix(digest), recorded)
+        except (OSError, ValueError):
+            return ""  # nothing was installed there, or nobody can tell what was
+        paths = [one.path for one in found if one.kind != "missing"]
+        folder = keep_edited(place, place.prefix(digest), paths, self._task.identifier)
+        return f"What was changed by hand is kept in {folder}." if folder else ""
 
     @property
     def _platform(self) -> str:
@@ -160,7 +180,8 @@ class Action:
         return plan, self._builder.settle(plan)
 
     def _kept_plan(self, present: EnvironmentRecord | None) -> Plan | None:
-        if self._task.request.after is None:
+        # what is installed now is locked, not what was there when somebody looked
+        if self._task.request.after is None or isinstance(self._task.request, Relock):
             return None
         if present is None:
             return previewed(self._task, None, None)
@@ -176,7 +197,9 @@ class Action:
         assert present is not None, "what is changed is there"
         if isinstance(request, Alter):
             return plan_change(self._task, request, present, self._reporter)
-        assert isinstance(request, Restore), "packing has a way of its own"
+        if isinstance(request, Relock):
+            return plan_relock(self._task, request, present, self._reporter)
+        assert isinstance(request, Restore), "the others have ways of their own"
         return plan_restore(self._task, request, present)
 
     def _expected(self, plan: Plan, lock: Lock) -> Change:
