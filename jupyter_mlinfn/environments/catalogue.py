@@ -39,7 +39,7 @@ class Catalogue:
     """Reads what is there at every call; sizes come from a worker process in the background.
 
     ``root`` is where the notebooks are (default: the folder this process was started in); ``own``
-    tells own and managed environments, which come first.
+    tells own and managed environments, which come first; ``container_root``: one is set.
     Methods may be called from any thread; :meth:`list` reads files and must not be called on an
     event loop.
     """
@@ -52,12 +52,14 @@ class Catalogue:
         root: Path | None = None,
         finder: SpecFinder | None = None,
         own: OwnEnvironments | None = None,
+        container_root: bool = False,
     ) -> None:
         self.own = own or OwnEnvironments(Layout.of(data_dir))
         self.measurements = Measurements(data_dir / "environments")
         self._folders = [Path(folder) for folder in folders]
         self._root = root or Path.cwd()
         self._finder = finder
+        self._container_root = container_root
 
     def list(self, *, measure: bool = True) -> EnvironmentList:
         """All environments; with ``measure`` the worker is started for sizes that are missing."""
@@ -82,7 +84,9 @@ class Catalogue:
         measuring = measure and self._ask(questions)
         ordered = sorted((row for row, _ in rows), key=lambda row: (not row.kernels, row.name))
         shown = (*(row for row, _ in ours), *ordered, *loose)
-        return EnvironmentList(environments=shown, measuring=measuring)
+        return EnvironmentList(
+            environments=shown, measuring=measuring, container_root=self._container_root
+        )
 
     def sized(self, row: Environment) -> Environment:
         """``row`` with the size that was measured, where nobody else tells it."""

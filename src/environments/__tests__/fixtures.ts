@@ -2,7 +2,13 @@ import { Signal } from '@lumino/signaling';
 
 import type { Client } from '../../api/client';
 import type { LiveSocket } from '../../api/live';
-import type { Change, Environment, Frames, Task } from '../../api/types';
+import type {
+  Change,
+  Environment,
+  EnvironmentList,
+  Frames,
+  Task
+} from '../../api/types';
 import { EnvironmentsModel } from '../model';
 
 export function environment(changes: Partial<Environment> = {}): Environment {
@@ -95,9 +101,15 @@ export function ended(
       image: null,
       exit_code: 0,
       code: null,
-      problems: []
+      problems: [],
+      freed: null,
+      path: null
     }
   };
+}
+
+export function listOf(environments: Environment[]): EnvironmentList {
+  return { environments, measuring: false, container_root: false };
 }
 
 /** A model whose server is this test. */
@@ -116,7 +128,7 @@ export function server(answers: Partial<Client> = {}) {
   Object.assign(live, { statusChanged: new Signal(live) });
   const environments: Environment[] = [own(), environment()];
   const client = {
-    environments: async () => ({ environments, measuring: false }),
+    environments: async () => listOf(environments),
     ...answers
   };
   const model = new EnvironmentsModel(
@@ -133,7 +145,7 @@ export function server(answers: Partial<Client> = {}) {
         topic: 'tasks',
         seq: (sequence += 1),
         data: {
-          environments: { environments: [...environments], measuring: false },
+          environments: listOf([...environments]),
           tasks: { tasks }
         }
       }),
@@ -143,9 +155,7 @@ export function server(answers: Partial<Client> = {}) {
         topic: 'tasks',
         seq: (sequence += 1),
         data: {
-          environments: withList
-            ? { environments: [...environments], measuring: false }
-            : null,
+          environments: withList ? listOf([...environments]) : null,
           changed: tasks,
           gone
         }

@@ -1,5 +1,5 @@
 import { mergeTasks } from '../model';
-import { ended, own, server, task } from './fixtures';
+import { ended, listOf, own, server, task } from './fixtures';
 
 const at = (second: number) => `2026-11-21T08:00:0${second}Z`;
 
@@ -119,7 +119,7 @@ describe('EnvironmentsModel', () => {
 
   it('keeps what it shows when asking again fails', async () => {
     let fails = false;
-    const list = { environments: [own()], measuring: false };
+    const list = listOf([own()]);
     const { model } = server({
       environments: async () => {
         if (fails) {
