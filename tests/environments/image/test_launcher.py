@@ -237,7 +237,10 @@ def test_no_secret_lies_in_an_image(kernel_image: PackedImage) -> None:
 
 
 class TestPlainContainer:
-    """No capabilities, no user namespaces: as Docker starts a container by default."""
+    """No capabilities, no user namespaces, but the devices: imitated, where no engine is needed.
+
+    ``test_docker.py`` asks a real engine; here is also what a changed file does there.
+    """
 
     @pytest.fixture
     def scratch(self, tmp_path: Path) -> Path:
@@ -250,9 +253,9 @@ class TestPlainContainer:
         need("unshare", "setpriv", "unsquashfs")
         before = ["unshare", "--user", "--map-root-user", "sh", "-c", PLAIN, "sh"]
         if subprocess.run([*before, "true"], capture_output=True).returncode != 0:
-            parts.missed("image in a plain container", "user namespaces are refused here")
+            parts.missed("image without any right", "user namespaces are refused here")
             pytest.skip("user namespaces are refused here")
-        parts.took_part("image in a plain container", "imitated: no capabilities, no namespaces")
+        parts.took_part("image without any right", "no capabilities, no namespaces")
 
         def start(*words: str | Path) -> subprocess.CompletedProcess[str]:
             program = [sys.executable, *PROGRAM, "--scratch", str(scratch), *map(str, words)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -79,6 +80,11 @@ class TestApptainer:
         assert done.returncode == 0, done.stderr
         parts.took_part("Apptainer", done.stdout.strip())
         return folder
+
+    def test_it_is_found_to_work(self, sid: Path, shared: Path) -> None:
+        done = run_in(sid, shared, *LAUNCH, "--probe")
+        found = {one["way"]: one for one in json.loads(done.stdout)}
+        assert found["apptainer"] == {"way": "apptainer", "works": True, "why": ""}
 
     @pytest.mark.parametrize("compressor", ["zstd", "lz4", "gzip"])
     def test_a_squashfs_image(

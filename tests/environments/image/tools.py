@@ -19,6 +19,8 @@ PACKAGES = {
     "debootstrap": "debootstrap",
     "unshare": "util-linux",
     "setpriv": "util-linux",
+    "dockerd": "docker.io",
+    "docker": "docker.io",
 }
 
 

@@ -14,7 +14,7 @@ from jupyter_mlinfn.model.jobs import JobRecord, JobRequest
 from jupyter_mlinfn.settings import Mlinfn
 from jupyter_mlinfn.workbench import Workbench
 
-KERNEL = ("python", "ipykernel", "greeting=1.0")
+KERNEL = ("python", "ipykernel", "pip", "greeting=1.0")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,10 @@ from jupyter_mlinfn.model.environment_tasks import Alter, Restore, Task, TaskReq
 from jupyter_mlinfn.model.errors import PartMissing, Refused
 from jupyter_mlinfn.model.jobs import JobRecord, JobRequest, RerunRequest, Resources
 from jupyter_mlinfn.workbench import Workbench
+from tests import parts
+from tests.channel.build import CACHE
+from tests.channel.downloads import DownloadFailed, fetch
+from tests.channel.recipes import RECIPES
 from tests.environments.own.conftest import log_of, notebook, run_job, until_jobs_ended
 
 Done = Callable[[TaskRequest], Task]
@@ -78,12 +82,17 @@ def occupying(bench: Workbench, folder: Path) -> JobRequest:
 
 
 def pip_install(prefix: Path) -> None:
-    site = next(prefix.glob("lib/python3.*/site-packages"))
-    info = site / "sneaky-3.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sneaky\nVersion: 3.0\n")
-    (info / "INSTALLER").write_text("pip\n")
-    (site / "sneaky.py").write_text("here = True\n")
+    """What people do: the environment's own pip, with a wheel that the channel was made from."""
+    try:
+        wheels = fetch(RECIPES["small"], CACHE / "wheels")
+    except DownloadFailed as error:
+        parts.missed("pip install into a prefix", str(error))
+        pytest.skip(str(error))
+    wheel = next(one for one in wheels if one.name.startswith("humanize-4.11.0-"))
+    pip = [prefix / "bin" / "python", "-I", "-m", "pip", "install", "--no-index", "--no-deps"]
+    done = subprocess.run([*pip, wheel], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    parts.took_part("pip install into a prefix", done.stdout.strip().splitlines()[-1])
 
 
 def edit_one_file(prefix: Path) -> None:
@@ -100,7 +109,7 @@ def delete_one_file(prefix: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        (pip_install, "sneaky 3.0 was added"),
+        (pip_install, "humanize 4.11.0 was added"),
         (edit_one_file, "site-packages/greeting.py was changed"),
         (delete_one_file, "textwrap.py is missing"),
     ],
