@@ -242,6 +242,9 @@ REFUSED = {
     ),
     "not there": ({"action": "change", "name": "x", "add": ["a"]}, 404, None),
     "digest that is none": ({"action": "restore", "name": "x", "digest": "zz"}, 400, "digest"),
+    "layer as SIF": (
+        {"action": "pack", "name": "x", "format": "sif", "over": "y"}, 400, "format",
+    ),
     "unknown field": ({"action": "pack", "name": "x", "force": True}, 400, "force"),
 }  # fmt: skip
 
