@@ -7,10 +7,7 @@ is garbage); whoever is killed after has changed it. There is nothing between.
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,10 +25,7 @@ from jupyter_mlinfn.environments.own.record import (
     read_record,
     write_record,
 )
-
-_AT_FDCWD = -100
-_EXCHANGE = 2
-"""``RENAME_EXCHANGE`` of ``renameat2(2)``: two names change places at once."""
+from jupyter_mlinfn.process.exchanging import exchange
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ def put_in_place(place: Place, digest: str, staging: Path, listed: Path, task: s
     target = place.prefix(digest)
     target.parent.mkdir(mode=0o700, exist_ok=True)
     if os.path.lexists(target):
-        _exchange(staging, target)
+        exchange(staging, target)
         staging.rename(target.with_name(f"{short(digest)}-replaced-{task}"))
     else:
         staging.rename(target)
@@ -130,19 +124,3 @@ def _point(link: Path, target: Path) -> None:
     draft.unlink(missing_ok=True)
     draft.symlink_to(os.path.relpath(target, link.parent))
     draft.replace(link)
-
-
-def _exchange(staging: Path, target: Path) -> None:
-    """Let the two change names at once; where the file system cannot, one after the other."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    pair = (os.fsencode(staging), os.fsencode(target))
-    if libc.renameat2(_AT_FDCWD, pair[0], _AT_FDCWD, pair[1], _EXCHANGE) == 0:
-        return
-    number = ctypes.get_errno()
-    if number not in (errno.EINVAL, errno.ENOSYS):
-        raise OSError(number, os.strerror(number), str(target))
-    aside = target.with_name(f"{target.name}-aside")
-    shutil.rmtree(aside, ignore_errors=True)
-    target.rename(aside)
-    staging.rename(target)
-    aside.rename(staging)
