@@ -32,19 +32,21 @@ def install(
     cache: Path,
     scratch: Path,
     reporter: Reporter,
-) -> None:
+) -> Seen:
     """Install all of ``lock`` for ``platform`` into ``staging``, as if it lay at ``final_prefix``.
 
-    ``cache`` is the package cache, ``scratch`` a folder for small files. Raises
+    ``cache`` is the package cache, ``scratch`` a folder for small files. Returns what was seen of
+    the files in the cache. Raises
     :class:`MlinfnError` in words for people; what is in ``staging`` then is for the caller to
     remove.
     """
     packages = lock.of(platform)
     records = [to_record(package) for package in packages if package.manager == "conda"]
-    install_conda(records, staging, final_prefix, cache=cache, reporter=reporter)
+    seen = install_conda(records, staging, final_prefix, cache=cache, reporter=reporter)
     note_constraints(staging, records, cache)
     pip = [package for package in packages if package.manager == "pip"]
     install_pip(pip, staging, final_prefix, scratch=scratch, reporter=reporter)
+    return seen
 
 
 def install_conda(

@@ -7,14 +7,16 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jupyter_mlinfn.environments.image.files import ImageFile
 from jupyter_mlinfn.environments.image.normalising import PAPERS
+from jupyter_mlinfn.environments.own.manifest import Entry as Recorded
 from jupyter_mlinfn.model.errors import InputError, PartMissing
 from jupyter_mlinfn.process.run import run
 
@@ -106,11 +108,24 @@ def source_of(compiled: str) -> str:
     return f"{folder}/{name.split('.')[0]}.py"
 
 
-def list_contents(prefix: Path, python: str | None, lock: str) -> Contents:
-    """Look through ``prefix``; only what its installer noted no hash of is read. Raises OSError."""
+def list_contents(
+    prefix: Path,
+    python: str | None,
+    lock: str,
+    known: Mapping[int, Recorded] = MappingProxyType({}),
+) -> Contents:
+    """Look through ``prefix``; only what its installer noted no hash of is read. Raises OSError.
+
+    ``known`` are files by inode that were just looked at and may be linked there.
+    """
     noted = _noted(prefix)
     entries: dict[str, Entry] = {}
-    for path, facts in _walk(prefix):
+    for path, entry in _walk(prefix):
+        if (same := known.get(entry.inode())) is not None:
+            mode, size, _, content = same
+            entries[path] = (int(bool(mode & 0o111)), size, "" if is_compiled(path) else content)
+            continue
+        facts = entry.stat(follow_symlinks=False)
         if stat.S_ISLNK(facts.st_mode):
             entries[path] = (0, 0, f"{_LINK}{(prefix / path).readlink()}")
             continue
@@ -120,7 +135,7 @@ def list_contents(prefix: Path, python: str | None, lock: str) -> Contents:
     return Contents(lock=lock, python=python, entries=ordered)
 
 
-def _walk(prefix: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(prefix: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
     base, todo = len(str(prefix)) + 1, [str(prefix)]
     while todo:
         with os.scandir(todo.pop()) as entries:
@@ -130,7 +145,7 @@ def _walk(prefix: Path) -> Iterator[tuple[str, os.stat_result]]:
                     if path != PAPERS:
                         todo.append(entry.path)
                 else:
-                    yield path, entry.stat(follow_symlinks=False)
+                    yield path, entry
 
 
 def _content(prefix: Path, path: str, size: int, noted: dict[str, tuple[str, int | None]]) -> str:

@@ -7,7 +7,9 @@ edited there is not in the lock.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -132,7 +134,7 @@ def build(
     """Make ``work/env``: installed, compiled, without traces, with its papers."""
     prefix, scratch = work / "env", work / "scratch"
     scratch.mkdir(mode=0o700)
-    install(
+    seen = install(
         lock,
         prefix,
         FINAL_PREFIX,
@@ -151,7 +153,10 @@ def build(
     )
     one = Lock.made_of(lock.channels, (platform,), lock.of(platform))
     python = find_python(prefix)
-    contents = list_contents(prefix, python.identity if python else None, one.digest(platform))
+    about = (prefix, python.identity if python else None, one.digest(platform))
+    contents = list_contents(*about, seen.files)
+    if not seen.still_there():
+        contents = list_contents(*about)
     write_papers(
         prefix,
         (
@@ -183,7 +188,7 @@ def finish(
     packed = PackedImage(
         path=str(image),
         format=recipe.format,
-        digest=digest_of(image),
+        digest=_digest_while_written(image),
         size=image.stat().st_size,
         compressor=recipe.compressor,
         lock=recipe.lock,
@@ -191,6 +196,17 @@ def finish(
     )
     paper = shelf.Paper(image=packed, recipe=recipe, tools=squashfs.version())
     return shelf.put(layout.images, image, paper)
+
+
+def _digest_while_written(image: Path) -> str:
+    """Its digest, made while the disk takes the bytes, which is waited for before it gets its
+    name. Raises OSError.
+    """
+    with image.open("rb") as file, ThreadPoolExecutor(max_workers=1) as pool:
+        written = pool.submit(os.fsync, file.fileno())
+        digest = digest_of(image)
+        written.result()
+    return digest
 
 
 def _root(container: Path | None, platform: str, format: Format) -> ImageFile | None:

@@ -20,7 +20,7 @@ from jupyter_mlinfn.model.errors import InputError, MlinfnError, PartMissing, Un
 from jupyter_mlinfn.process.run import run
 
 _COMPRESSORS: Final = {
-    "zstd": ("-comp", "zstd", "-Xcompression-level", "3"),
+    "zstd": ("-comp", "zstd", "-Xcompression-level", "1"),
     "lz4": ("-comp", "lz4"),
     "gzip": ("-comp", "gzip"),
 }
