@@ -128,7 +128,7 @@ function Chips(props: {
           {chip}
           <button
             type="button"
-            className="jp-Mlinfn-chipRemove"
+            className="jp-Mlinfn-iconButton"
             title={`Leave out ${chip}`}
             aria-label={`Leave out ${chip}`}
             onClick={() => props.onRemove(chip)}
