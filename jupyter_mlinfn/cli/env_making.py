@@ -85,14 +85,27 @@ def text_of(path: Path) -> str:
 @click.argument("source")
 @click.argument("name")
 @click.option("--add", multiple=True, metavar="PACKAGE", help="Add it then. Repeat for more.")
+@click.option(
+    "--mode",
+    type=click.Choice(("auto", "files", "layer")),
+    default="auto",
+    help="files: with files of its own; layer: only what differs from SOURCE's packed file.",
+)
 @carrying_options
 def clone(
-    source: str, name: str, add: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool
+    source: str,
+    name: str,
+    add: tuple[str, ...],
+    mode: str,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
 ) -> int:
     """Make your own environment NAME as a copy of SOURCE.
 
     SOURCE is an environment that 'mlinfn env list' shows, NAME@DIGEST, or the path of a conda
-    environment.
+    environment. By default it has files of its own, unless this file system cannot share them and
+    SOURCE is packed.
     """
     from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.requests import validated
@@ -100,7 +113,7 @@ def clone(
 
     bench = open_bench()
     steps = Steps(bench, dry_run=dry_run, yes=yes, as_json=as_json)
-    request = validated(Clone, name=name, source=source_of(bench, source))
+    request = validated(Clone, name=name, source=source_of(bench, source), mode=mode)
     then = f" and add {' '.join(add)}" if add else ""
     task = steps.carry_out(request, f"Clone '{source}' to '{name}'{then}?")
     if add and task.state == "succeeded" and not task.preview:

@@ -34,9 +34,12 @@ TaskState = Literal["running", "succeeded", "failed", "cancelled", "interrupted"
 
 
 class Frozen(BaseModel):
-    """A value that is not changed after it was made, and knows no fields but its own."""
+    """A value that is not changed after it was made, and knows no fields but its own.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Its validator is built at first use: no program that imports all models uses all of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Asked(Frozen):
@@ -69,9 +72,15 @@ class Create(Asked):
 class Clone(Asked):
     """``source``: name of an own or managed environment (``NAME`` or ``NAME@DIGEST``), or a
     prefix that conda packages were installed to.
+
+    ``mode`` ``files``: the clone has files of its own, which share room on disk with the package
+    cache where the file system can (shared blocks, else hard links, else copies). ``layer``: it
+    has none and is kept as a layer over the packed file of its source. ``auto``: ``files`` where
+    they share room, else ``layer`` where the source is packed.
     """
 
     action: Literal["clone"] = "clone"
+    mode: Literal["auto", "files", "layer"] = "auto"
     source: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 

@@ -807,6 +807,11 @@ export interface components {
          * Clone
          * @description ``source``: name of an own or managed environment (``NAME`` or ``NAME@DIGEST``), or a
          *     prefix that conda packages were installed to.
+         *
+         *     ``mode`` ``files``: the clone has files of its own, which share room on disk with the package
+         *     cache where the file system can (shared blocks, else hard links, else copies). ``layer``: it
+         *     has none and is kept as a layer over the packed file of its source. ``auto``: ``files`` where
+         *     they share room, else ``layer`` where the source is packed.
          */
         Clone: {
             /**
@@ -819,6 +824,12 @@ export interface components {
              * @default null
              */
             after: string | null;
+            /**
+             * Mode
+             * @default auto
+             * @enum {string}
+             */
+            mode: "auto" | "files" | "layer";
             /** Name */
             name: string;
             /**

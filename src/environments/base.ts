@@ -16,10 +16,15 @@ export function baseOf(
   const from = (['own', 'managed'] as const)
     .map(kind => all.find(other => other.kind === kind && other.name === name))
     .find(other => other !== undefined);
-  const whole = (from?.images ?? []).filter(
-    image => !image.base && image.lock === from?.digest
+  return from && name !== one.name ? packedWhole(from) : null;
+}
+
+/** The file of `one`, where it is packed whole as it is now. */
+export function packedWhole(one: Environment): IBase | null {
+  const whole = one.images.filter(
+    image => !image.base && image.lock === one.digest
   );
   const image =
     whole.reverse().find(({ format }) => format === 'squashfs') ?? whole[0];
-  return image && name !== one.name ? { name, image } : null;
+  return image ? { name: one.name, image } : null;
 }

@@ -9,21 +9,18 @@ from datetime import UTC, datetime
 from jupyter_mlinfn.environments.engine import overlaps
 from jupyter_mlinfn.environments.engine.assignment import Assignment
 from jupyter_mlinfn.environments.engine.building import Builder, Built
-from jupyter_mlinfn.environments.engine.changing import plan_change
 from jupyter_mlinfn.environments.engine.checking import download_size
-from jupyter_mlinfn.environments.engine.cloning import plan_clone
 from jupyter_mlinfn.environments.engine.committing import (
     changed_by_hand,
     record_change,
     whole,
 )
-from jupyter_mlinfn.environments.engine.creating import plan_create
 from jupyter_mlinfn.environments.engine.failing import failure
 from jupyter_mlinfn.environments.engine.holding import holding
+from jupyter_mlinfn.environments.engine.layering import Layering, layering
 from jupyter_mlinfn.environments.engine.leaving import Leaving
 from jupyter_mlinfn.environments.engine.papers import MANIFEST, read_papers, write_papers
 from jupyter_mlinfn.environments.engine.plans import Plan, keep_solution, previewed
-from jupyter_mlinfn.environments.engine.relocking import plan_relock
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.engine.restoring import plan_files, plan_restore
 from jupyter_mlinfn.environments.engine.sizes import estimate
@@ -42,7 +39,7 @@ from jupyter_mlinfn.model.environment_tasks import (
     Restore,
     TaskResult,
 )
-from jupyter_mlinfn.model.errors import Conflict
+from jupyter_mlinfn.model.errors import Conflict, MlinfnError
 from jupyter_mlinfn.model.quantities import show_count, show_memory
 
 
@@ -79,17 +76,24 @@ class Action:
         self._leaving.hold(descriptor, self._task.place)
 
     def _preview(self) -> TaskResult:
-        plan, lock = self._plan(self._present())
+        present = self._present()
+        layer = layering(self._task, present)
+        plan, lock = self._plan(present)
         change = self._expected(plan, lock)
+        if layer is not None:
+            change = layer.expected(lock, change)
         keep_solution(self._task, plan, lock)
         notes = " ".join(["Nothing was changed yet.", *plan.notes])
         return _succeeded(f"{describe(change)} {notes}", change)
 
     def _carry_out(self) -> TaskResult:
         before = self._present()
+        layer = layering(self._task, before)
         plan, lock = self._plan(before)
         fetched = download_size(plan.records, self._task.layout.packages)
         change = difference(plan.base, lock, self._platform)
+        if layer is not None:
+            return self._carry_out_layer(layer, plan, lock, change)
         digest = lock.digest(self._platform)
         installed = whole(self._task.place, digest)
         if installed and _is_same(before, digest, plan):
@@ -113,6 +117,29 @@ class Action:
         notes += _renew_kernel(record, self._task.place)
         sizes = {"download": fetched, "size": installed.size, "files": installed.files}
         change = change.model_copy(update={**sizes, "note": _way(built)})
+        return _succeeded(" ".join([_sentence(plan, change, record), *notes]), change)
+
+    def _carry_out_layer(
+        self, layer: Layering, plan: Plan, lock: Lock, change: Change
+    ) -> TaskResult:
+        """The same for an environment without files of its own."""
+        before = self._present()
+        digest = lock.digest(self._platform)
+        known = before.image_of(digest) if before and _is_same(before, digest, plan) else None
+        if known is not None and kernels.is_there(known):
+            return _succeeded(f"{describe(change)} Nothing was changed.", change)
+        try:
+            image = layer.build(lock, self._reporter, self._leaving)
+        except MlinfnError:
+            if self._leaving.wished.is_set():
+                self._leaving.leave(self._leaving.cancelled())
+            raise
+        self._task.policy.check_size(image.size, None)
+        self._reporter.say("finishing", self._task.request.name)
+        self._leaving.too_late()
+        record = layer.record(plan, lock, image, plan.said or _history_text(plan, change))
+        notes = [*plan.notes, *_renew_kernel(record, self._task.place)]
+        change = layer.done(change, image)
         return _succeeded(" ".join([_sentence(plan, change, record), *notes]), change)
 
     def _install_files(self, request: Restore) -> TaskResult:
@@ -189,15 +216,24 @@ class Action:
         return previewed(self._task, present.digest, base)
 
     def _new_plan(self, present: EnvironmentRecord | None) -> Plan:
+        """What is to be done; only who makes such a plan is loaded."""
         request = self._task.request
         if isinstance(request, Create):
+            from jupyter_mlinfn.environments.engine.creating import plan_create
+
             return plan_create(self._task, request, self._reporter)
         if isinstance(request, Clone):
+            from jupyter_mlinfn.environments.engine.cloning import plan_clone
+
             return plan_clone(self._task, request, self._reporter)
         assert present is not None, "what is changed is there"
         if isinstance(request, Alter):
+            from jupyter_mlinfn.environments.engine.changing import plan_change
+
             return plan_change(self._task, request, present, self._reporter)
         if isinstance(request, Relock):
+            from jupyter_mlinfn.environments.engine.relocking import plan_relock
+
             return plan_relock(self._task, request, present, self._reporter)
         assert isinstance(request, Restore), "the others have ways of their own"
         return plan_restore(self._task, request, present)
@@ -248,6 +284,8 @@ def _history_text(plan: Plan, change: Change) -> str:
 def _sentence(plan: Plan, change: Change, record: EnvironmentRecord) -> str:
     """``'ml' is ready: 59 packages, 18,871 files, 693.0 MiB.``"""
     extent = f"{record.files:,} files, {show_memory(record.size)}"
+    if record.base is not None:
+        extent = f"a layer of {show_memory(record.size)} over {record.base.path}"
     if plan.base is None:
         number = show_count(len(change.added), "package")
         return f"'{record.name}' is ready: {number}, {extent}."

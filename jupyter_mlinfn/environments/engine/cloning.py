@@ -13,14 +13,14 @@ from pathlib import Path
 from rattler import PrefixRecord
 
 from jupyter_mlinfn.environments.engine.assignment import Assignment
-from jupyter_mlinfn.environments.engine.papers import read_papers
+from jupyter_mlinfn.environments.engine.papers import LOCK, read_papers
 from jupyter_mlinfn.environments.engine.plans import Plan, locked_plan
 from jupyter_mlinfn.environments.engine.records import completed, read_prefix
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.locks.files import require_platform
 from jupyter_mlinfn.environments.locks.wishes import Wish
 from jupyter_mlinfn.environments.own.layout import Place, short
-from jupyter_mlinfn.environments.own.managed import find_managed
+from jupyter_mlinfn.environments.own.managed import ManagedEnvironment, find_managed
 from jupyter_mlinfn.environments.own.naming import split_state
 from jupyter_mlinfn.environments.own.policy import channel_of
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord, read_record
@@ -70,14 +70,30 @@ def _find(assignment: Assignment, text: str) -> _Source:
         found = _state_of(managed.record, digest) if digest else managed.record.digest
         return _published(name, Place(managed.path), found)
     if managed.papers is None and managed.prefix is None:
+        return _of_image(assignment, managed)
+    origin = f"{name}@{managed.digest}" if managed.digest else str(managed.path)
+    return _Source(f"'{name}'", origin, managed.papers, managed.prefix)
+
+
+def _of_image(assignment: Assignment, managed: ManagedEnvironment) -> _Source:
+    """A managed image without papers beside it: those inside it are copied to the task."""
+    from jupyter_mlinfn.environments.image.contents import read_inside
+    from jupyter_mlinfn.environments.image.files import open_image
+    from jupyter_mlinfn.environments.image.normalising import PAPERS
+
+    image = open_image(Path(managed.images[0].path), assignment.policy.platform)
+    text = read_inside(image, f"{PAPERS}/{LOCK}")
+    if not text:
         raise NotFound(
-            f"The managed environment '{name}' is an image without a lock beside it.",
+            f"The managed environment '{managed.name}' is an image without a lock.",
             code="no-lock",
             field="source",
             hint="Ask who keeps it to publish its conda-lock.yml with it.",
         )
-    origin = f"{name}@{managed.digest}" if managed.digest else str(managed.path)
-    return _Source(f"'{name}'", origin, managed.papers, managed.prefix)
+    papers = assignment.folder / "source"
+    papers.mkdir(exist_ok=True)
+    (papers / LOCK).write_bytes(text)
+    return _Source(f"'{managed.name}'", f"{managed.name}@{managed.digest}", papers, None)
 
 
 def _published(name: str, place: Place, digest: str) -> _Source:

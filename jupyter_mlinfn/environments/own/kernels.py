@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from jupyter_mlinfn.environments.kernels import read_kernel
-from jupyter_mlinfn.environments.own.layout import KERNEL_PREFIX, Place
+from jupyter_mlinfn.environments.own.layout import KERNEL_PREFIX, Place, short
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord
+from jupyter_mlinfn.environments.own.states import read_papers
 from jupyter_mlinfn.model.environment_tasks import PackedImage
 from jupyter_mlinfn.model.environments import KernelCommand
 from jupyter_mlinfn.model.errors import Conflict, InputError
@@ -85,26 +86,64 @@ def image_command(name: str, image: PackedImage, python: str | None) -> KernelCo
     )
 
 
+def layer_command(record: EnvironmentRecord, image: PackedImage) -> KernelCommand:
+    """How a notebook is run in an environment that is a layer, and has no other kernel."""
+    command = image_command(record.name, image, record.python)
+    plain = kernel_command(record.name, Path(), record.python)
+    named = {name: getattr(plain, name) for name in ("name", "display_name", "resource_dir")}
+    return command.model_copy(update=named)
+
+
+def command_of(record: EnvironmentRecord, place: Place, digest: str) -> KernelCommand | None:
+    """How a notebook is run in one state; ``None`` when that is a layer which is gone."""
+    if record.base is None:
+        return kernel_command(record.name, place.prefix(digest), record.python)
+    image = record.image_of(digest)
+    return layer_command(record, image) if image and is_there(image) else None
+
+
 def has_ipykernel(prefix: Path) -> bool:
     """Whether a kernel can be started in ``prefix``."""
     return any(prefix.glob("lib/python3.*/site-packages/ipykernel_launcher.py"))
 
 
+def runs_notebooks(record: EnvironmentRecord, place: Place) -> bool:
+    """Whether a kernel can be started in the present state; of a layer its lock tells.
+
+    Raises :class:`NotFound` and :class:`Unavailable` when that cannot be read.
+    """
+    if record.base is None:
+        return has_ipykernel(place.prefix(record.digest))
+    lock = read_papers(place.papers(record.digest), record.name)
+    return any(package.name == "ipykernel" for package in lock.of(record.platform))
+
+
 def register(record: EnvironmentRecord, place: Place) -> str:
     """Write the kernel of the environment's present lock; gives the kernel's name.
 
-    Raises :class:`InputError` (``no-ipykernel``) when it has no ipykernel, OSError.
+    Raises :class:`InputError` (``no-ipykernel``) when it has no ipykernel, :class:`Conflict`
+    (``not-packed``) when it is a layer and a file of it is gone, OSError.
     """
     prefix = place.prefix(record.digest)
-    if not has_ipykernel(prefix):
+    if not runs_notebooks(record, place):
         raise InputError(
             f"'{record.name}' has no ipykernel, which Jupyter needs to run notebooks in it.",
             code="no-ipykernel",
             field="name",
             hint=f"Add it: mlinfn env add {record.name} ipykernel",
         )
-    command = kernel_command(record.name, prefix, record.python)
+    command = command_of(record, place, record.digest)
+    if command is None:
+        raise Conflict(
+            f"What '{record.name}' is made of is not there any more: {_missing(record)}.",
+            code="not-packed",
+            field="name",
+            hint=f"Put that file back, or make the layer anew: mlinfn env undo {record.name} --to "
+            f"{short(record.digest)}",
+        )
     about = {"environment": record.name, "lock": record.digest}
+    if record.base is not None and (image := record.image_of(record.digest)):
+        about |= _noted(image)
     _replace(command, about, prefix / "share/jupyter/kernels/python3")
     return command.name
 
@@ -128,11 +167,22 @@ def register_image(record: EnvironmentRecord, place: Place) -> str:
         )
     command = image_command(record.name, image, record.python)
     about = {"environment": record.name, "lock": record.digest}
-    about |= {"image": image.path, "image_digest": image.digest}
-    if image.base is not None:
-        about |= {"base": image.base.path, "base_digest": image.base.digest}
+    about |= _noted(image)
     _replace(command, about, place.prefix(record.digest) / "share/jupyter/kernels/python3")
     return command.name
+
+
+def _noted(image: PackedImage) -> dict[str, str]:
+    """What ``kernel.json`` says of the files that the kernel runs out of."""
+    about = {"image": image.path, "image_digest": image.digest}
+    if image.base is not None:
+        about |= {"base": image.base.path, "base_digest": image.base.digest}
+    return about
+
+
+def _missing(record: EnvironmentRecord) -> str:
+    image = record.image_of(record.digest)
+    return _lost(image) if image else "its layer"
 
 
 def is_there(image: PackedImage) -> bool:
@@ -163,12 +213,10 @@ def unregister_all(environment: str) -> None:
 
 
 def images_in_use(environment: str) -> tuple[str, ...]:
-    """The image that the environment's kernel runs out of, if it has such a kernel, and the one
-    below.
-    """
-    name = image_kernel_name(environment)
-    found = read_kernel(name, user_kernels() / name)
-    return tuple(path for path in (found.image, found.base) if path)
+    """The images that the environment's kernels run out of, and those below."""
+    names = (kernel_name(environment), image_kernel_name(environment))
+    found = [read_kernel(name, user_kernels() / name) for name in names]
+    return tuple(path for one in found for path in (one.image, one.base) if path)
 
 
 def renew(record: EnvironmentRecord, place: Place) -> None:
@@ -180,7 +228,7 @@ def renew(record: EnvironmentRecord, place: Place) -> None:
         return
     try:
         register(record, place)
-    except InputError:
+    except (Conflict, InputError):
         unregister(record.kernel)
 
 

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from jupyter_mlinfn.environments.own.layout import Place
 from jupyter_mlinfn.environments.reading import read_head
-from jupyter_mlinfn.model.environment_tasks import PackedImage
+from jupyter_mlinfn.model.environment_tasks import ImageBelow, PackedImage
 from jupyter_mlinfn.model.errors import NotFound, Unavailable
 from jupyter_mlinfn.process.durable import write_durably
 
@@ -34,6 +34,7 @@ class HistoryEntry(BaseModel):
 class EnvironmentRecord(BaseModel):
     """``environment.json``. ``digest`` is that of the lock in use; ``history`` oldest first.
 
+    With ``base`` nothing is installed: each state is a layer over that image, among ``images``.
     ``origin`` is what it was cloned from, as ``NAME@DIGEST`` or a path. Sizes in bytes.
     """
 
@@ -52,7 +53,12 @@ class EnvironmentRecord(BaseModel):
     origin: str | None = None
     history: tuple[HistoryEntry, ...]
     images: tuple[PackedImage, ...] = ()
+    base: ImageBelow | None = None
     kernel: str | None = None
+
+    def image_of(self, digest: str) -> PackedImage | None:
+        """The file packed last of the state ``digest``; it may have been removed since."""
+        return next((one for one in reversed(self.images) if one.lock == digest), None)
 
 
 def read_record(place: Place) -> EnvironmentRecord:

@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.environments.kernels import FoundKernel
-from jupyter_mlinfn.environments.own.kernels import has_ipykernel, image_command, kernel_command
+from jupyter_mlinfn.environments.own.kernels import (
+    command_of,
+    has_ipykernel,
+    image_command,
+    is_there,
+    kernel_command,
+    layer_command,
+    runs_notebooks,
+)
+from jupyter_mlinfn.environments.own.layout import Place, short
 from jupyter_mlinfn.environments.own.managed import ManagedEnvironment
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord
-from jupyter_mlinfn.environments.own.states import all_states
+from jupyter_mlinfn.environments.own.states import State, all_states
 from jupyter_mlinfn.environments.reading import read_text_head
 from jupyter_mlinfn.model.environments import EnvironmentRef, KernelCommand
 from jupyter_mlinfn.model.errors import InputError, MlinfnError, NotFound, PartMissing
@@ -44,6 +53,8 @@ def locked_reference(
         raise _missing(error) from error
     if found is not None and found.image is not None and found.lock == state.digest:
         return _of_image(state.record.name, found, state.digest)
+    if state.record.base is not None:
+        return _of_layer(state)
     own_command = kernel_command(state.record.name, state.prefix, state.record.python)
     return EnvironmentRef(
         name=state.record.name,
@@ -59,9 +70,10 @@ def runnable(own: OwnEnvironments) -> Iterator[EnvironmentRef]:
     """Own and managed environments that a notebook can run in, without digests (cheap)."""
     for place, record in all_states(own.layout):
         if isinstance(record, EnvironmentRecord):
-            prefix = place.prefix(record.digest)
-            if has_ipykernel(prefix):
-                yield _choice(record.name, prefix, record.python)
+            command = _startable(record, place)
+            if command is not None:
+                prefix = None if record.base else str(place.prefix(record.digest))
+                yield EnvironmentRef(name=record.name, prefix=prefix, kernel=command)
     for one in own.managed():
         if one.prefix is not None and has_ipykernel(one.prefix):
             yield _choice(one.name, one.prefix, _python(one))
@@ -72,6 +84,38 @@ def runnable(own: OwnEnvironments) -> Iterator[EnvironmentRef]:
 def _choice(name: str, prefix: Path, python: str | None) -> EnvironmentRef:
     return EnvironmentRef(
         name=name, prefix=str(prefix), kernel=kernel_command(name, prefix, python)
+    )
+
+
+def _startable(record: EnvironmentRecord, place: Place) -> KernelCommand | None:
+    """How a notebook would run in the present state, if it can."""
+    try:
+        ready = runs_notebooks(record, place)
+    except MlinfnError:
+        return None  # its row in the catalogue says why
+    return command_of(record, place, record.digest) if ready else None
+
+
+def _of_layer(state: State) -> EnvironmentRef:
+    """One state of an environment that has no files of its own."""
+    image = state.record.image_of(state.digest)
+    if image is None or not is_there(image):
+        name, digits = state.record.name, short(state.digest)
+        raise PartMissing(
+            f"A file that '{name}' runs out of in the state {digits} is not there any more.",
+            code="environment-missing",
+            field="environment",
+            hint=f"Make the layer anew: mlinfn env undo {name} --to {digits}",
+        )
+    return EnvironmentRef(
+        name=state.record.name,
+        digest=state.digest,
+        locked=True,
+        image=image.path,
+        image_digest=image.digest,
+        base=image.base.path if image.base else None,
+        base_digest=image.base.digest if image.base else None,
+        kernel=layer_command(state.record, image),
     )
 
 

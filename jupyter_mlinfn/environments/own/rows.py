@@ -9,6 +9,7 @@ from pathlib import Path
 from jupyter_mlinfn.environments.inventory import digest as digest_of
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own.cuda import Verdicts, Version, cuda_need, stated_need
+from jupyter_mlinfn.environments.own.kernels import is_there
 from jupyter_mlinfn.environments.own.layout import Place
 from jupyter_mlinfn.environments.own.managed import ManagedEnvironment
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord
@@ -49,7 +50,14 @@ class Rows:
         images = tuple(image for image in record.images if image.lock == digest)
         packages, need, problem = self._of_papers(place.papers(digest), record)
         used = self._users.of_record(place, record)
-        if not prefix.is_dir():
+        if record.base is not None:
+            image = record.image_of(digest)
+            if image is None or not is_there(image):
+                problem = (
+                    "A file that it runs out of is gone. "
+                    f"Make its layer anew: mlinfn env undo {record.name} --to {digest[7:19]}"
+                )
+        elif not prefix.is_dir():
             problem = (
                 "Its files are gone. "
                 f"Install them again: mlinfn env undo {record.name} --to {digest[7:19]}"
@@ -57,10 +65,10 @@ class Rows:
         return Environment(
             name=record.name,
             kind="own",
-            source="conda",
+            source="image" if record.base else "conda",
             language="python" if record.python else "",
             python=record.python,
-            prefix=str(prefix),
+            prefix=None if record.base else str(prefix),
             kernels=tuple(sorted(kernels)),
             packages=len(packages) or None,
             telling=telling(packages),

@@ -196,7 +196,7 @@ class OwnEnvironments:
             made_at=record.made_at,
             origin=record.origin,
             kernel=record.kernel,
-            command=kernels.kernel_command(record.name, state.prefix, record.python),
+            command=kernels.command_of(record, place, state.digest),
             images=images,
             history=history_of(place, record).states,
             used_by=used,
