@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from jupyter_mlinfn.environments.engine.conflicts import reason
+from jupyter_mlinfn.environments.locks.conflicts import reason
 from jupyter_mlinfn.model.errors import MlinfnError, Refused, Unavailable
 
 _NUMBER = re.compile(r"\(os error (\d+)\)")

@@ -21,7 +21,7 @@ from rattler import (
 )
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
-from jupyter_mlinfn.environments.engine.conflicts import bad_requirement, explain, unreachable
+from jupyter_mlinfn.environments.locks.conflicts import bad_requirement, explain, unreachable
 from jupyter_mlinfn.environments.locks.requirements import check_conda
 
 _LONGEST = timedelta(seconds=120)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from jupyter_mlinfn.environments.locks.conflicts import not_offered, reason, requirements
 from jupyter_mlinfn.model.errors import (
     InputError,
     MlinfnError,
@@ -16,10 +17,6 @@ from jupyter_mlinfn.model.errors import (
 )
 from jupyter_mlinfn.process.redaction import redact
 
-_MISSING = re.compile(r"No candidates were found for (?P<name>\S+) (?P<spec>[^\n]+?)\.?\s*$", re.M)
-_NODE = re.compile(r"(?P<indent>[│ ]*)[├└]─ (?P<text>.*)")
-_REQUIRES = re.compile(r"(?P<name>\S+) (?P<version>.+?) would require")
-_WISH = re.compile(r"(?P<name>[\w.-]+)(?: (?P<spec>[^,]+?))?(?:, which| can| cannot|, for|$)")
 _ADVICE = "Leave one of them out, ask for other versions, or lock fewer platforms."
 _SILENT = re.compile(
     r"ConnectionError|ConnectTimeout|ReadTimeout|JSONDecodeError|HTTPError|RepositoryError"
@@ -36,7 +33,7 @@ def explain(report: Mapping[str, str], channels: Sequence[str]) -> MlinfnError:
         return _unsolvable(platform, message)
     if kind == "channel-unreachable":
         return Unavailable(
-            f"The channels cannot be read for {platform}: {_cause(message)}.",
+            f"The channels cannot be read for {platform}: {_short(reason(message))}.",
             code="channel-unreachable",
             field="channels",
             hint=f"Asked were: {', '.join(channels)}. Try again, or correct their addresses.",
@@ -98,18 +95,15 @@ def without_solver(stderr: str, *, pip: bool, program: Path | None) -> MlinfnErr
 def _unsolvable(platform: str, message: str) -> InputError:
     problems = [
         Problem(
-            code="unknown-package" if m["spec"] == "*" else "no-such-version",
-            text=f"No package {m['name']} {m['spec']} for {platform} is in the channels.".replace(
-                " * ", " "
-            ),
+            code="unknown-package" if spec == "*" else "no-such-version",
+            text=f"No package {name} {spec} for {platform} is in the channels.".replace(" * ", " "),
             field="packages",
             hint="Check how it is written, or ask for another version.",
         )
-        for m in _MISSING.finditer(message)
+        for name, spec in not_offered(message)
     ]
     if not problems:
-        needs = list(dict.fromkeys(_needs(message)))
-        text = " ".join(needs) or _short(message) + "."
+        text = " ".join(requirements(message)) or _short(message) + "."
         problems = [Problem(code="unsolvable", text=text, field="packages", hint=_ADVICE)]
         text = f"These packages do not go together on {platform}. {text}"
     else:
@@ -121,32 +115,6 @@ def _unsolvable(platform: str, message: str) -> InputError:
         hint=problems[0].hint,
         problems=problems,
     )
-
-
-def _needs(message: str) -> Iterator[str]:
-    """``d 1.0 needs a >=2.`` for every requirement in the solver's tree."""
-    parents: dict[int, str] = {}
-    for line in message.splitlines():
-        node = _NODE.match(line)
-        if node is None:
-            continue
-        depth = len(node["indent"]) // 3
-        if requires := _REQUIRES.match(node["text"]):
-            parents[depth] = f"{requires['name']} {requires['version']}"
-            continue
-        above = parents.get(depth - 1)
-        parents.pop(depth, None)
-        wish = _WISH.match(node["text"])
-        if above and wish:
-            spec = (wish["spec"] or "").replace("*", "", 1) if wish["spec"] == "*" else wish["spec"]
-            end = ", which is not to be had." if "no candidates" in node["text"] else "."
-            yield f"{above} needs {wish['name']} {spec or ''}".rstrip() + end
-
-
-def _cause(message: str) -> str:
-    """The last cause in rattler's chain of causes, without its number."""
-    last = message.strip().splitlines()[-1].removeprefix("Caused by: ")
-    return _short(re.sub(r" ?\(os error \d+\)", "", last))
 
 
 def _short(text: str) -> str:

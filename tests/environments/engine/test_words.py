@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlinfn.environments.engine import overlaps
-from jupyter_mlinfn.environments.engine.conflicts import explain, unreachable
 from jupyter_mlinfn.environments.engine.failures import of_installer, of_system
 from jupyter_mlinfn.environments.engine.reporting import Reporter
+from jupyter_mlinfn.environments.locks.conflicts import explain, unreachable
 from jupyter_mlinfn.model.errors import InputError, Refused, Unavailable
 
 BOTH = """\

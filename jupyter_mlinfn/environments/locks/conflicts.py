@@ -43,7 +43,7 @@ def explain(message: str, specs: Sequence[str], names: Iterable[str]) -> MlinfnE
             code="solver-timeout",
             hint="Say more exactly what you want: name versions, or ask for fewer packages.",
         )
-    missing = [(m["name"], m["spec"]) for m in _MISSING.finditer(message)]
+    missing = not_offered(message)
     problems = [_not_there(name, spec, known) for name, spec in missing]
     if not problems:
         problems = _conflict(message)
@@ -54,6 +54,16 @@ def explain(message: str, specs: Sequence[str], names: Iterable[str]) -> MlinfnE
         hint=problems[0].hint,
         problems=problems,
     )
+
+
+def not_offered(message: str) -> list[tuple[str, str]]:
+    """Name and version of every package that was asked for and is in no channel."""
+    return [(m["name"], m["spec"]) for m in _MISSING.finditer(message)]
+
+
+def requirements(message: str) -> list[str]:
+    """``d 1.0 needs a >=2.`` for all that stands in the way, as far as the solver told it."""
+    return list(dict.fromkeys(_statements(list(_lines(message)))))
 
 
 def bad_requirement(text: str, why: str) -> InputError:
@@ -112,11 +122,9 @@ def _sentence(problems: Sequence[Problem], missing: Sequence[object]) -> str:
 
 def _conflict(message: str) -> list[Problem]:
     """One problem for each thing that is required and stands in the way."""
-    lines = list(_lines(message))
-    told = dict.fromkeys(_statements(lines))
     hint = next((text for name, text in _HINTS.items() if f"{name} " in message), None)
     hint = hint or "Leave one of them out, or ask for other versions of them."
-    texts = list(told) or [message.strip().splitlines()[-1]]
+    texts = requirements(message) or [message.strip().splitlines()[-1]]
     return [Problem(code="unsolvable", text=text, field="packages", hint=hint) for text in texts]
 
 
