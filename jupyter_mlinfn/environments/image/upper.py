@@ -49,7 +49,7 @@ def make_upper(
         folder.mkdir()
         part = _part(change, lock, platform)
         made = build(part, platform, layout, folder, reporter, cancelled)
-        if whole := _joined(below.contents, went, made, lock.digest(platform)):
+        if whole := joined(below.contents, went, made, lock.digest(platform)):
             upper = _upper(folder / "env", below, whole)
             if made.entries.keys() >= set(upper.changed):
                 return upper
@@ -98,7 +98,7 @@ def _part(change: Differing, lock: Lock, platform: str) -> Lock:
     return Lock.made_of(lock.channels, (platform,), [*python, *change.new])
 
 
-def _joined(below: Contents, went: set[str], part: Contents, lock: str) -> Contents | None:
+def joined(below: Contents, went: set[str], part: Contents, lock: str) -> Contents | None:
     """The list of the whole; ``None`` when a file of ``part`` would meet one of a package that
     stays: which of the two wins, only the installer knows.
     """

@@ -13,7 +13,7 @@ import pytest
 from jupyter_mlinfn.environments.image import launcher, shelf
 from jupyter_mlinfn.environments.image.below import look_below
 from jupyter_mlinfn.environments.image.contents import Contents
-from jupyter_mlinfn.environments.image.upper import difference
+from jupyter_mlinfn.environments.image.upper import difference, joined
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.locks.files import read_lock
 from jupyter_mlinfn.environments.own.policy import this_platform
@@ -62,6 +62,34 @@ def test_a_compiled_file_follows_its_source_and_its_python() -> None:
     assert difference(one("a"), one("a")) == ([], [])
     assert difference(one("a"), one("b"))[0] == ["m/__pycache__/s.cpython-311.pyc", "m/s.py"]
     assert difference(one("a"), one("a", "q"))[0] == ["m/__pycache__/s.cpython-311.pyc"]
+
+
+def test_what_came_is_joined_with_what_stays() -> None:
+    below = contents(python="1", kept="1", a__old="1", a__same="1")
+    whole = joined(below, {"a/old"}, contents(python="1", a__new="2"), "sha256:new")
+    assert whole is not None
+    assert list(whole.entries) == ["a/new", "a/same", "kept"]
+    assert (whole.lock, whole.python) == ("sha256:new", "1")
+    assert difference(below, whole) == (["a/new"], ["a/old"])
+
+
+@pytest.mark.parametrize(
+    ("went", "part"),
+    [
+        ((), {"kept": "2"}),
+        ((), {"a": "1"}),
+        ((), {"kept__x": "1"}),
+        (("not/there",), {"new": "1"}),
+        ((), {"new": "1", "python": "2"}),
+    ],
+    ids=["a file of two packages", "a file in a folder's place", "a folder in a file's place",
+         "a list that does not fit the image", "another Python"],
+)  # fmt: skip
+def test_what_is_not_certain_is_found_by_installing_all(
+    went: tuple[str, ...], part: dict[str, str]
+) -> None:
+    below = contents(kept="1", a__x="1")
+    assert joined(below, set(went), contents(**part), "sha256:new") is None
 
 
 @pytest.fixture(scope="session")
