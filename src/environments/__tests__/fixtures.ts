@@ -7,6 +7,7 @@ import type {
   Environment,
   EnvironmentList,
   Frames,
+  PackedImage,
   Task
 } from '../../api/types';
 import { EnvironmentsModel } from '../model';
@@ -53,6 +54,21 @@ export function own(changes: Partial<Environment> = {}): Environment {
     kernels: [],
     ...changes
   });
+}
+
+/** One whole squashfs file. */
+export function image(changes: Partial<PackedImage> = {}): PackedImage {
+  return {
+    path: '/images/a.sqfs',
+    format: 'squashfs',
+    digest: `sha256:${'ef'.repeat(32)}`,
+    size: 3 * 2 ** 30,
+    compressor: 'zstd',
+    lock: `sha256:${'cd'.repeat(32)}`,
+    made_at: '2026-11-21T08:00:00Z',
+    base: null,
+    ...changes
+  };
 }
 
 export function change(changes: Partial<Change> = {}): Change {

@@ -1,27 +1,12 @@
 import { renderToStaticMarkup } from 'react-dom/server';
 import * as React from 'react';
 
-import type { PackedImage } from '../../api/types';
 import { baseOf } from '../base';
 import { choices, Pack, wishOf } from '../pack';
 import { TaskModel } from '../taskmodel';
-import { environment, own, server } from './fixtures';
+import { environment, image, own, server } from './fixtures';
 
-const LOCK = `sha256:${'cd'.repeat(32)}`;
-
-function image(changes: Partial<PackedImage> = {}): PackedImage {
-  return {
-    path: '/images/a.sqfs',
-    format: 'squashfs',
-    digest: `sha256:${'ef'.repeat(32)}`,
-    size: 3 * 2 ** 30,
-    compressor: 'zstd',
-    lock: LOCK,
-    made_at: '2026-11-21T08:00:00Z',
-    base: null,
-    ...changes
-  };
-}
+const LOCK = image().lock;
 
 const managed = environment({
   name: 'ml-gpu',
