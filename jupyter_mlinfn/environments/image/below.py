@@ -12,7 +12,7 @@ from jupyter_mlinfn.environments.image.files import ImageFile, open_image
 from jupyter_mlinfn.environments.image.normalising import PAPERS
 from jupyter_mlinfn.environments.locks.document import Lock, LockedPackage
 from jupyter_mlinfn.environments.locks.files import LOCK_FILE, read_lock
-from jupyter_mlinfn.model.errors import InputError
+from jupyter_mlinfn.model.errors import InputError, Refused
 
 _RECORDS = "conda-meta/"
 
@@ -50,7 +50,8 @@ def look_below(base: Path, lock: Lock, platform: str) -> Below:
     """The image at ``base`` as one that a layer with ``lock`` can lie over.
 
     Raises :class:`NotFound` when it is not there and :class:`InputError` (``image-kind``,
-    ``image-contents``, ``image-layer``, ``image-platform``, ``image-python``) when it cannot.
+    ``image-contents``, ``image-layer``, ``image-platform``, ``image-python``) when it cannot,
+    :class:`Refused` when it was made to do harm.
     """
     image = open_image(base, platform)
     if image.container:
@@ -61,6 +62,13 @@ def look_below(base: Path, lock: Lock, platform: str) -> Below:
             "Pack that environment as squashfs too, and take that file.",
         )
     contents = read_contents(image)
+    if any(_leads_out(path) for path in contents.entries):
+        raise Refused(
+            f"{base.name} names files outside of itself.",
+            code="image-hostile",
+            field="over",
+            hint="It was not made by 'mlinfn env pack'. Do not run it.",
+        )
     if contents.base is not None:
         # one file below, not a chain: whoever runs it needs two files, not a growing number
         raise _cannot(
@@ -87,6 +95,11 @@ def look_below(base: Path, lock: Lock, platform: str) -> Below:
             "Pack the environment whole, or take an image with the same Python.",
         )
     return below
+
+
+def _leads_out(path: str) -> bool:
+    """Whether it is no plain path below the prefix. Line ends would be orders to mksquashfs."""
+    return path.startswith("/") or "/../" in f"/{path}/" or "\n" in path or "\r" in path
 
 
 def differing(before: Lock, after: Lock, platform: str) -> Differing:

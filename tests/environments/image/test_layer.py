@@ -12,13 +12,13 @@ import pytest
 
 from jupyter_mlinfn.environments.image import launcher, shelf
 from jupyter_mlinfn.environments.image.below import look_below
-from jupyter_mlinfn.environments.image.contents import Contents
+from jupyter_mlinfn.environments.image.contents import CONTENTS, Contents
 from jupyter_mlinfn.environments.image.upper import difference, joined
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.locks.files import read_lock
 from jupyter_mlinfn.environments.own.policy import this_platform
 from jupyter_mlinfn.model.environment_tasks import PackedImage
-from jupyter_mlinfn.model.errors import InputError
+from jupyter_mlinfn.model.errors import InputError, Refused
 from tests import parts
 from tests.environments.image.conftest import events, locked, packed, packing
 from tests.environments.image.tools import need
@@ -217,6 +217,26 @@ def test_nothing_is_laid_over_a_layer_another_python_or_another_machine(
     with pytest.raises(InputError) as refused:
         look_below(Path(base.path), lock, "osx-arm64")
     assert refused.value.code == "image-platform"
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "x\nrun f 644 0 0 touch /tmp/x"])
+def test_a_base_that_was_made_to_do_harm_is_refused(
+    path: str, new_lock: Path, tmp_path: Path
+) -> None:
+    """Names of files that are gone become orders to mksquashfs, and folders."""
+    need("mksquashfs", "unsquashfs")
+    tree = tmp_path / "tree"
+    (tree / CONTENTS).parent.mkdir(parents=True)
+    (tree / CONTENTS).write_text(
+        Contents(lock="sha256:0", python="p", entries={path: (0, 1, "0")}).model_dump_json()
+    )
+    image = tmp_path / "hostile.sqfs"
+    argv = ["mksquashfs", str(tree), str(image), "-quiet", "-no-progress"]
+    subprocess.run(argv, check=True, capture_output=True)
+    with pytest.raises(Refused) as refused:
+        look_below(image, read_lock(new_lock.read_text()), this_platform())
+    assert refused.value.code == "image-hostile"
 
 
 @pytest.mark.system
