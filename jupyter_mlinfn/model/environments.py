@@ -15,7 +15,7 @@ class KernelCommand(BaseModel):
     ``resource_dir`` is the folder of the kernel spec (it fills ``{resource_dir}`` in ``argv``).
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     display_name: str
@@ -34,7 +34,7 @@ class Package(BaseModel):
     of a venv or of the system).
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     version: str
@@ -45,7 +45,7 @@ class Package(BaseModel):
 class PackageDifference(BaseModel):
     """One package that is not as it was recorded; ``None`` means absent on that side."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     recorded: str | None
@@ -62,7 +62,7 @@ class EnvironmentRef(BaseModel):
     ``base_digest`` the same of the image below, where that file is a layer.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     digest: str | None = None
@@ -84,7 +84,7 @@ class Remedy(BaseModel):
     ``text`` says what ``request`` would do, ``files`` names what is in no package (the first ones).
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     kind: Literal["lock", "put-back", "both"]
     text: str
@@ -101,7 +101,7 @@ class Remedy(BaseModel):
 class Mismatch(BaseModel):
     """How a locked environment differs from its lock, in words, and what can be done at once."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     text: str
     remedy: Remedy | None = None
@@ -113,7 +113,7 @@ class CudaFit(BaseModel):
     ``need`` is the least version that the packages ask of the driver, such as ``12.4``.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     state: Literal["compatible", "not-compatible", "unknown"]
     text: str
@@ -131,7 +131,7 @@ class Environment(BaseModel):
     ran in it, as far as is known.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     kind: Literal["found", "managed", "own"] = "found"
@@ -167,7 +167,7 @@ class EnvironmentList(BaseModel):
     ``container_root`` says that SIF files which run by themselves can be packed here.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     environments: tuple[Environment, ...]
     measuring: bool = False
@@ -188,7 +188,7 @@ class CudaDriver(Protocol):
 class EnvironmentUser(BaseModel):
     """A job that waits or runs in an environment."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     job: str
     name: str

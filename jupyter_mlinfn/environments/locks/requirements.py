@@ -2,16 +2,14 @@
 
 Nothing here asks a channel; a requirement that passes can be handed over as one word of a command
 line and one line of a file. The forms of conda's requirements are CEP 29's, without regular
-expressions and package addresses; those of pip are PEP 508's, without addresses.
+expressions and package addresses; those of pip are PEP 508's, without addresses (read by
+``packaging``, which is loaded where one is met: most environments have none).
 """
 
 from __future__ import annotations
 
 import re
 from urllib.parse import urlsplit
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from jupyter_mlinfn.model.errors import InputError
 
@@ -69,6 +67,8 @@ def check_pip(text: str) -> str:
             "packages from addresses, folders and version control cannot be locked by their hash",
             "Name a package of the index, for example requests>=2.31.",
         )
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         requirement = Requirement(spec)
     except InvalidRequirement as error:
@@ -82,6 +82,9 @@ def check_pip(text: str) -> str:
 
 def pip_name(spec: str) -> str:
     """The canonical name in a checked pip requirement."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
     return canonicalize_name(Requirement(spec).name)
 
 

@@ -58,7 +58,9 @@ _STARTING = 15.0
 """Seconds in which an engine that has said nothing yet is taken to be starting."""
 _SHOWN_AFTER_END = timedelta(hours=1)
 _KEPT_AFTER_END = timedelta(days=1)
-_LOOK_EVERY = 0.05
+_LOOK_EVERY = 0.01
+_ALIVE_EVERY = 0.2
+"""Seconds between two looks, while somebody waits, for the result and for the engine's life."""
 _PASSED_ON = frozenset(
     {
         "HOME", "PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME",
@@ -185,8 +187,12 @@ class EnvironmentTasks:
     def wait(self, identifier: str, seconds: float) -> Task:
         """The task when it has ended, or as it is after ``seconds``."""
         until = time.monotonic() + seconds
+        result = self.layout.task(identifier) / "result.json"
         while (task := self.read(identifier)).state == "running" and time.monotonic() < until:
-            time.sleep(_LOOK_EVERY)
+            # whether an engine without a result is alive takes more than a look for the file
+            again = min(until, time.monotonic() + _ALIVE_EVERY)
+            while not result.exists() and time.monotonic() < again:
+                time.sleep(_LOOK_EVERY)
         return task
 
     def tidy(self) -> int:
@@ -282,8 +288,13 @@ def engine_environment(environ: Mapping[str, str] | None = None) -> dict[str, st
 
     given = os.environ if environ is None else environ
     passed = {name: given[name] for name in _PASSED_ON if name in given}
-    # kernels are registered where this server looks for them
-    return {**passed, "JUPYTER_DATA_DIR": jupyter_data_dir()}
+    ours = {
+        # kernels are registered where this server looks for them
+        "JUPYTER_DATA_DIR": jupyter_data_dir(),
+        # to look for plugins, pydantic reads the notes of every installed package
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
+    }
+    return {**passed, **ours}
 
 
 def _identifier_for(key: str) -> str:

@@ -89,7 +89,8 @@ def test_the_engine_gets_the_policy_and_no_secret(
 def test_what_is_passed_on_is_a_short_list() -> None:
     given = {"HOME": "/h", "https_proxy": "p", "AWS_SECRET_ACCESS_KEY": "k", "MLINFN_JOB": "j"}
     passed = engine_environment(given)
-    assert set(passed) == {"HOME", "https_proxy", "JUPYTER_DATA_DIR"}
+    ours = {"JUPYTER_DATA_DIR", "PYDANTIC_DISABLE_PLUGINS"}
+    assert set(passed) == {"HOME", "https_proxy", *ours}
 
 
 @pytest.mark.parametrize(
