@@ -103,7 +103,7 @@ class Action:
             built = self._builder.build(plan, lock)
             installed = built.installed
         self._task.policy.check_size(installed.size, installed.files)
-        left = () if plan.action == "relock" else self._left_behind(before)
+        left = () if plan.action == "relock" else self._left_behind(before, built)
         notes = [*plan.notes, *left, *_warnings(built)]
         self._reporter.say("finishing", self._task.request.name)
         self._leaving.too_late()
@@ -247,11 +247,14 @@ class Action:
         told = {"download": download_size(plan.records, cache), "size": size, "files": files}
         return difference(plan.base, lock, self._platform).model_copy(update=told)
 
-    def _left_behind(self, before: EnvironmentRecord | None) -> tuple[str, ...]:
+    def _left_behind(
+        self, before: EnvironmentRecord | None, built: Built | None
+    ) -> tuple[str, ...]:
         """What somebody did in the old prefix by hand, which the new one does not have."""
         if before is None:
             return ()
-        found = changed_by_hand(self._task.place, before.digest)
+        seen = built.seen if built is not None else None
+        found = changed_by_hand(self._task.place, before.digest, seen)
         if not found:
             return ()
         return (f"Changed by hand before, and not in the new state: {found}. It is kept.",)

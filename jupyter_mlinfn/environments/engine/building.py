@@ -24,14 +24,15 @@ from jupyter_mlinfn.environments.own import manifest
 class Built:
     """A prefix ready to be put in place; ``listed`` is its manifest.
 
-    ``scripts`` are the packages whose post-link scripts were not run, ``overlaps`` the files that
-    two packages bring.
+    ``seen`` are the files of its packages in the cache. ``scripts`` are the packages whose
+    post-link scripts were not run, ``overlaps`` the files that two packages bring.
     """
 
     installed: Installed
     way: Way
     scripts: tuple[str, ...]
     listed: Path
+    seen: Seen
     overlaps: tuple[Overlap, ...] = ()
 
 
@@ -79,7 +80,7 @@ class Builder:
         installed = Installed(found.size, found.files, python_in(self._staging))
         way = way_of(self._staging, self._task.layout.packages)
         scripts = tuple(unrun_scripts(self._staging))
-        return Built(installed, way, scripts, listed, overlaps(self._staging))
+        return Built(installed, way, scripts, listed, seen, overlaps(self._staging))
 
     def put_in_place(self, lock: Lock, built: Built) -> None:
         """Give the staged prefix its final name. Raises OSError."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from jupyter_mlinfn.environments.engine.assignment import Assignment
 from jupyter_mlinfn.environments.engine.papers import MANIFEST, write_papers
 from jupyter_mlinfn.environments.engine.plans import Plan
+from jupyter_mlinfn.environments.engine.unpacked import Seen
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own import manifest
 from jupyter_mlinfn.environments.own.layout import Place, short
@@ -48,11 +49,15 @@ def whole(place: Place, digest: str) -> Installed | None:
     return Installed(recorded.size, recorded.files, python_in(place.prefix(digest)))
 
 
-def changed_by_hand(place: Place, digest: str) -> str | None:
-    """What is other in the prefix of ``digest`` than was installed, in words."""
+def changed_by_hand(place: Place, digest: str, seen: Seen | None = None) -> str | None:
+    """What is other in the prefix of ``digest`` than was installed, in words.
+
+    Files of the cache that were just ``seen`` are not looked at again.
+    """
+    known = seen.files if seen is not None and seen.still_there() else {}
     try:
         recorded = manifest.read(place.papers(digest) / MANIFEST)
-        found = manifest.verify(place.prefix(digest), recorded)
+        found = manifest.verify(place.prefix(digest), recorded, known)
     except (OSError, ValueError):
         return None
     return manifest.describe(found) if found else None

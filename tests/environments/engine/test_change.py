@@ -39,6 +39,19 @@ def test_the_old_prefix_stays_for_who_runs_in_it(house: House) -> None:
     assert run(house.place("mine").current / "bin" / "greet") == "Hello from greeting 2.0"
 
 
+def test_what_was_changed_by_hand_in_the_old_prefix_is_told(house: House) -> None:
+    """Files shared with the cache are known already: what took their place must be seen."""
+    house.create("mine", "python", "greeting <2")
+    (edited,) = house.prefix("mine").glob("lib/python3.*/site-packages/greeting.py")
+    draft = edited.with_name("draft")
+    draft.write_text(edited.read_text().replace("Hello", "HELLO"))
+    draft.replace(edited)
+    told = house.done(Alter(name="mine", add=("humanize",))).text
+    assert "Changed by hand before" in told
+    assert "greeting.py was changed. It is kept." in told
+    assert "by hand" not in house.done(Alter(name="mine", remove=("humanize",))).text
+
+
 def test_only_what_is_named_is_updated(house: House) -> None:
     house.create("mine", "python", "greeting", "humanize <4.10")
     house.done(Alter(name="mine", update=("humanize>=4",)))
