@@ -12,6 +12,9 @@ from jupyter_mlinfn.model.errors import InputError, NotFound
 FINAL_PREFIX: Final = "/env"
 """Where the environment lies for whoever runs out of an image."""
 
+IMAGES: Final = "MLINFN_IMAGE"
+"""Variable of a program that runs out of images: their paths, the upper first."""
+
 _MAGIC: Final = b"hsqs"
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from jupyter_mlinfn.environments.image import namespaces, roots, unpacking
-from jupyter_mlinfn.environments.image.files import FINAL_PREFIX, ImageFile
+from jupyter_mlinfn.environments.image.files import FINAL_PREFIX, IMAGES, ImageFile
 from jupyter_mlinfn.model.errors import MlinfnError, Unavailable
 from jupyter_mlinfn.process.run import run
 
@@ -73,15 +73,19 @@ class Way:
     attempt: Callable[[Wish], object] | None
 
 
-def environment(prefix: str) -> dict[str, str]:
+def environment(prefix: str, wish: Wish) -> dict[str, str]:
     """This process's environment, for a program of the environment at ``prefix``.
 
     Its Python imports from there alone: neither from ``PYTHONPATH`` nor from the person's own
-    ``~/.local``.
+    ``~/.local``. It tells which files it runs out of, which nothing else tells of a running one.
     """
     path = os.environ.get("PATH", os.defpath)
     own = {"PATH": f"{prefix}/bin:{path}", "CONDA_PREFIX": prefix, "PYTHONNOUSERSITE": "1"}
-    return {**_without_python(), **own}
+    return {**_without_python(), **own, IMAGES: _paths(wish)}
+
+
+def _paths(wish: Wish) -> str:
+    return os.pathsep.join(str(layer.path) for layer in wish.layers)
 
 
 def _without_python() -> dict[str, str]:
@@ -117,7 +121,7 @@ def _kernel_mount(image: ImageFile, target: str) -> None:
 def _enter_kernel(wish: Wish) -> Command:
     namespaces.own_mounts()
     roots.show(wish.layers, _kernel_mount)
-    return Command(wish.argv, environment(FINAL_PREFIX))
+    return Command(wish.argv, environment(FINAL_PREFIX, wish))
 
 
 # -- squashfuse in a user namespace -------------------------------------------------------------
@@ -136,7 +140,7 @@ def _squashfuse_missing() -> str:
 def _enter_squashfuse(wish: Wish) -> Command:
     namespaces.own_user_and_mounts()
     roots.show(wish.layers, _squashfuse_mount)
-    return Command(wish.argv, environment(FINAL_PREFIX))
+    return Command(wish.argv, environment(FINAL_PREFIX, wish))
 
 
 def _squashfuse_mount(image: ImageFile, target: str) -> None:
@@ -205,6 +209,7 @@ def _enter_apptainer(wish: Wish) -> Command:
         "CONDA_PREFIX": FINAL_PREFIX,
         "PREPEND_PATH": f"{FINAL_PREFIX}/bin",
         "PYTHONNOUSERSITE": "1",
+        IMAGES: _paths(wish),
     }
     environ = {
         **_without_python(),
@@ -279,8 +284,8 @@ def _enter_unpacked(wish: Wish) -> Command:
     if may_show_folder(folder):
         namespaces.own_user_and_mounts()
         roots.show_folder(folder)
-        return Command(wish.argv, environment(FINAL_PREFIX))
-    return Command(unpacking.relocated(wish.argv, folder), environment(str(folder)))
+        return Command(wish.argv, environment(FINAL_PREFIX, wish))
+    return Command(unpacking.relocated(wish.argv, folder), environment(str(folder), wish))
 
 
 def may_show_folder(folder: Path) -> bool:

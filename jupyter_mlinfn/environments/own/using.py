@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from jupyter_mlinfn.environments.image.files import FINAL_PREFIX, IMAGES
 from jupyter_mlinfn.environments.own.kernels import kernel_name
 from jupyter_mlinfn.environments.own.layout import Place, short
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord
@@ -16,13 +18,18 @@ from jupyter_mlinfn.model.environment_answers import Usage
 from jupyter_mlinfn.model.environments import EnvironmentUser, EnvironmentUsers
 from jupyter_mlinfn.model.errors import Unavailable
 
+if TYPE_CHECKING:
+    import psutil
+
 _CONNECTION = re.compile(r"kernel-([0-9a-f-]{8,64})\.json", re.ASCII)
 _JOB = "MLINFN_JOB"
+_UNPACKED = "/images/"
+"""In the path of every program of an unpacked image (``image/unpacking.py``)."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A process of this person: its program, its words, when it started."""
+    """A process of this person: its program, its words and images, when it started."""
 
     pid: int
     program: str
@@ -69,13 +76,27 @@ def running() -> tuple[Running, ...]:
                     Running(
                         pid=process.pid,
                         program=process.exe(),
-                        words=tuple(process.cmdline()),
+                        words=(*process.cmdline(), *_images(process)),
                         since=datetime.fromtimestamp(process.create_time(), UTC),
                     )
                 )
         except psutil.Error:
             continue  # it has ended, or hides itself
     return tuple(found)
+
+
+def _images(process: psutil.Process) -> tuple[str, ...]:
+    """The images that it runs out of, as the launcher noted in its environment."""
+    program = process.exe()
+    if not (program.startswith(f"{FINAL_PREFIX}/") or _UNPACKED in program):
+        return ()
+    import psutil
+
+    try:
+        noted = process.environ().get(IMAGES, "")
+    except psutil.AccessDenied:
+        return ()  # it changed its user: then it is known by its words alone
+    return tuple(noted.split(os.pathsep)) if noted else ()
 
 
 @dataclass(frozen=True)

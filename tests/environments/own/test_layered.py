@@ -15,6 +15,7 @@ from jupyter_mlinfn.environments.engine import layering
 from jupyter_mlinfn.environments.engine.assignment import Assignment
 from jupyter_mlinfn.model.environment_tasks import Alter, Clone, Pack, PackedImage, Restore, Task
 from jupyter_mlinfn.model.environment_tasks import TaskRequest as Request
+from jupyter_mlinfn.model.errors import Conflict
 from jupyter_mlinfn.model.jobs import JobRequest
 from jupyter_mlinfn.workbench import Workbench
 from tests import parts
@@ -92,6 +93,8 @@ def test_its_whole_life(bench: Workbench, published: Path, tmp_path: Path, done:
     assert (ref.base, ref.base_digest) == (str(published), first.base.digest)
     assert ref.digest == second.lock
 
+    earlier = bench.environments.resolve(f"mine@{first.lock}")
+    assert (earlier.image, earlier.digest) == (first.path, first.lock)
     done(Restore(name="mine", digest=first.lock))
     assert layer_of(bench, "mine") == first
     assert output_of(bench, source) == ["/env", "1.0"]
@@ -125,6 +128,29 @@ def test_it_runs_over_no_other_file(bench: Workbench, published: Path, done: Don
     (row,) = [r for r in bench.catalogue.list(measure=False).environments if r.name == "mine"]
     assert "A file that it runs out of is gone" in (row.problem or "")
     assert len(bench.own.record("mine").history) == 1
+
+
+def test_who_runs_in_it_is_known(bench: Workbench, published: Path, done: Done) -> None:
+    done(Clone(name="mine", source="ml", mode="layer"))
+    bench.own.register("mine")
+    spec = KernelSpecManager().get_kernel_spec("mlinfn-mine")
+    start = [
+        *spec.argv[: spec.argv.index("--") + 1],
+        "python",
+        "-c",
+        "print('on', flush=True); input()",
+    ]
+    with subprocess.Popen(
+        [*start, "kernel-0123abcd.json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"on\n"
+        used = bench.own.details("mine").used_by
+        with pytest.raises(Conflict, match="in use by kernel 0123abcd"):
+            bench.own.delete("mine")
+        running.communicate(b"\n")
+    assert [use.name for use in used] == ["kernel 0123abcd"]
+    assert bench.own.details("mine").used_by == ()
 
 
 def test_a_clone_of_a_layer_lies_over_the_same_file(

@@ -12,6 +12,8 @@ import nbformat
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
+from jupyter_mlinfn.environments.image import squashfs
+from jupyter_mlinfn.environments.image.files import open_image
 from jupyter_mlinfn.environments.own.asking import check_request
 from jupyter_mlinfn.model.environment_tasks import Alter, Clone, Pack, PackedImage, Task
 from jupyter_mlinfn.model.environment_tasks import TaskRequest as Request
@@ -19,6 +21,7 @@ from jupyter_mlinfn.model.errors import InputError
 from jupyter_mlinfn.model.jobs import JobRequest
 from jupyter_mlinfn.workbench import Workbench
 from tests import parts
+from tests.environments.image.containers import minimal_root
 from tests.environments.own.conftest import notebook, run_job
 
 Done = Callable[[Request], Task]
@@ -194,11 +197,20 @@ def test_a_managed_image_can_carry_a_layer(
     assert json.loads(Path(image.path).with_suffix(".json").read_text())["image"]["base"]
 
 
-def test_a_sif_file_runs_by_itself_only_where_a_root_is_set(bench: Workbench, one: Path) -> None:
-    refused = refusal(bench, Pack(name="one", format="sif", container=True)).result
+@pytest.mark.skipif(shutil.which("mksquashfs") is None, reason="mksquashfs is not installed")
+def test_a_sif_file_runs_by_itself_only_where_a_root_is_set(
+    bench: Workbench, one: Path, tmp_path: Path, done: Done
+) -> None:
+    wish = Pack(name="one", format="sif", container=True)
+    refused = refusal(bench, wish).result
     assert refused is not None
     assert refused.code == "no-container-root"
     assert "container_root" in (refused.problems[0].hint or "")
+    root = tmp_path / "root.sqfs"
+    squashfs.make(minimal_root(tmp_path / "root"), root, "zstd")
+    bench.settings.container_root = str(root)
+    assert open_image(Path(image_of(done(wish)).path)).container
+    assert bench.catalogue.list(measure=False).container_root
 
 
 @pytest.mark.parametrize(
