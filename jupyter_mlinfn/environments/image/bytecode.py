@@ -23,6 +23,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -82,12 +83,21 @@ def apply(
         return Applied(0, 0, 0)
     groups = find_groups(prefix, python, trust_compiled=variant == "checked")
     store = cache / python.identity
-    missing = [group for group in groups if not (store / group.key).is_dir()]
+    missing: list[Group] = []
+    present: list[Group] = []
+    for group in groups:
+        (present if (store / group.key).is_dir() else missing).append(group)
+
+    def link(some: Sequence[Group]) -> int:
+        return sum(_link(prefix, python, store / group.key, group, variant) for group in some)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        linking = pool.submit(link, present)  # while interpreters compile the others
+        if missing:
+            store.mkdir(parents=True, exist_ok=True)
+            _compile(prefix, python, store, missing, cpus or _available(), report, cancelled)
+        failed = linking.result() + link(missing)
     compiled = sum(len(group.modules) for group in missing)
-    if missing:
-        store.mkdir(parents=True, exist_ok=True)
-        _compile(prefix, python, store, missing, cpus or _available(), report, cancelled)
-    failed = sum(_link(prefix, python, store / group.key, group, variant) for group in groups)
     return Applied(sum(len(group.modules) for group in groups), compiled, failed)
 
 

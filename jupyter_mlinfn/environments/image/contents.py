@@ -31,6 +31,8 @@ _CACHES: Final = "/__pycache__/"
 _CHUNK: Final = 2**20
 _PATIENCE: Final = 60.0
 _LARGEST: Final = 256 * 2**20
+_WORTH_THE_NOTES: Final = 32 * 2**20
+"""Bytes; the few files besides known ones are read sooner than the notes on all of them."""
 
 Entry = tuple[int, int, str]
 """1 if it may be run; size in bytes; SHA-256 in hexadecimal, for a link ``->target``."""
@@ -118,21 +120,26 @@ def list_contents(
 
     ``known`` are files by inode that were just looked at and may be linked there.
     """
-    noted = _noted(prefix)
     entries: dict[str, Entry] = {}
+    unknown: dict[str, tuple[int, int]] = {}
     for path, entry in _walk(prefix):
         if (same := known.get(entry.inode())) is not None:
             mode, size, _, content = same
             entries[path] = (int(bool(mode & 0o111)), size, "" if is_compiled(path) else content)
             continue
         facts = entry.stat(follow_symlinks=False)
+        runs = int(bool(facts.st_mode & 0o111))
         if stat.S_ISLNK(facts.st_mode):
             entries[path] = (0, 0, f"{_LINK}{(prefix / path).readlink()}")
-            continue
-        runs = int(bool(facts.st_mode & 0o111))
-        entries[path] = (runs, facts.st_size, _content(prefix, path, facts.st_size, noted))
-    ordered = dict(sorted(entries.items()))
-    return Contents(lock=lock, python=python, entries=ordered)
+        elif is_compiled(path):
+            entries[path] = (runs, facts.st_size, "")
+        else:
+            unknown[path] = (runs, facts.st_size)
+    many = not known or sum(size for _, size in unknown.values()) > _WORTH_THE_NOTES
+    noted = _noted(prefix) if many else {}
+    for path, (runs, size) in unknown.items():
+        entries[path] = (runs, size, _content(prefix, path, size, noted))
+    return Contents(lock=lock, python=python, entries=dict(sorted(entries.items())))
 
 
 def _walk(prefix: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -149,8 +156,6 @@ def _walk(prefix: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
 
 
 def _content(prefix: Path, path: str, size: int, noted: dict[str, tuple[str, int | None]]) -> str:
-    if is_compiled(path):
-        return ""
     known, expected = noted.get(path, ("", None))
     if known and expected in (None, size):
         return known

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlinfn.environments.image import shelf, squashfs
+from jupyter_mlinfn.environments.image.contents import list_contents
 from jupyter_mlinfn.environments.image.normalising import normalise, without_secrets
 from jupyter_mlinfn.environments.image.verifying import digest_of, verify
 from jupyter_mlinfn.environments.own.layout import Layout
 from jupyter_mlinfn.model.environment_tasks import PackedImage
 from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound, PartMissing, Refused
 from tests.environments.image.conftest import ROOT, events, packed, packing
-from tests.environments.image.prefix import SITE, add_package, make_prefix
+from tests.environments.image.prefix import SITE, add_package, make_prefix, sha256
 from tests.environments.image.tools import need
 
 system = pytest.mark.system
@@ -68,6 +69,25 @@ def test_neither_times_nor_modes_nor_links_nor_processors_count(
     assert bytes_of(other, tmp_path / "2.sqfs") == first
     (other / "run").chmod(0o600)
     assert bytes_of(other, tmp_path / "3.sqfs") != first
+
+
+def test_the_list_is_the_same_whatever_is_known_of_the_files(tmp_path: Path) -> None:
+    """Known by inode, noted by the installer, or read: the list is part of the image's bytes."""
+    prefix = make_prefix(tmp_path / "env")
+    add_package(prefix, "one", "1", {"one.py": "ONE = 1\n", "two.py": "TWO = 2\n"})
+    (prefix / SITE / "__pycache__").mkdir()
+    (prefix / SITE / "__pycache__" / "one.cpython-311.pyc").write_text("compiled")
+    (prefix / "bin" / "python3").symlink_to("python")
+    plain = list_contents(prefix, "python", "sha256:0")
+    known = {}
+    for path in (prefix / SITE / "one.py", prefix / SITE / "__pycache__/one.cpython-311.pyc"):
+        facts, digest = path.stat(), sha256(path.read_bytes())
+        known[facts.st_ino] = (facts.st_mode & 0o777, facts.st_size, facts.st_mtime_ns, digest)
+    told = list_contents(prefix, "python", "sha256:0", known)
+    assert told.model_dump_json() == plain.model_dump_json()
+    assert plain.entries[f"{SITE}/two.py"] == (0, 8, sha256("TWO = 2\n"))
+    wrong = dict.fromkeys(known, (0o644, 1, 1, "f" * 64))
+    assert list_contents(prefix, "python", "sha256:0", wrong).entries[f"{SITE}/one.py"][1] == 1
 
 
 @system
