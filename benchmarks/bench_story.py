@@ -49,10 +49,10 @@ PATIENCE = 600.0
 
 def run() -> list[Figure]:
     """All figures of the story; the large channel is made first if need be (minutes)."""
-    channel = _channel("large")
+    channel = channel_of("large")
     with (
         tempfile.TemporaryDirectory(dir=HERE / ".build", prefix="story-") as folder,
-        _jupyter_folders(Path(folder)),
+        jupyter_folders(Path(folder)),
     ):
         story = Story(Path(folder), channel)
         story.publish()
@@ -200,7 +200,8 @@ class Story:
         ]
 
 
-def _channel(size: str) -> Path:
+def channel_of(size: str) -> Path:
+    """The channel ``size`` of the tests, made if need be."""
     out = CHANNELS / size
     argv = [sys.executable, "-m", "tests.channel", str(out), "--size", size]
     subprocess.run(argv, cwd=HERE, check=True, stdout=subprocess.DEVNULL)
@@ -208,7 +209,7 @@ def _channel(size: str) -> Path:
 
 
 @contextmanager
-def _jupyter_folders(folder: Path) -> Iterator[None]:
+def jupyter_folders(folder: Path) -> Iterator[None]:
     """Kernels are registered in a folder of this run, not in the person's own."""
     names = ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
     before = {name: os.environ.get(name) for name in names}
