@@ -3,7 +3,8 @@
 Every second it keeps how late the loop was at most to do what was due, and the same without the
 time in which its thread was ready and waited for a CPU (``schedstat`` of the kernel). The first
 holds whatever else the machine was busy with; the second only what this process did, be it
-computing, waiting for a disk, or for its other threads.
+computing, waiting for a disk, or for its other threads. Those may wait for a CPU in turn: on a
+machine that is busy otherwise it tells too much, never too little.
 """
 
 from __future__ import annotations
