@@ -139,7 +139,8 @@ class Drafting:
                 code="backend-missing",
                 field="backend",
             )
-        problems = prepared.backend.check(prepared.resources)
+        request = prepared.request
+        problems = prepared.backend.check(prepared.resources, request.queue, request.charge)
         if problems:
             text = "\n".join(problem.text for problem in problems)
             raise Refused(text, code=problems[0].code, problems=problems)

@@ -40,6 +40,7 @@ def columns_of(spec: JobSpec, request: JobRequest) -> dict[str, Any]:
         "kind": spec.kind,
         "source": spec.source,
         "backend": spec.backend,
+        "queue": spec.queue,
         "parameters": spec.parameters,
         "environment_name": spec.environment.name,
         "environment_digest": spec.environment.digest,

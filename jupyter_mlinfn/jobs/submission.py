@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,13 +24,12 @@ from jupyter_mlinfn.model.jobs import (
     JobRecord,
     JobRequest,
     JobSpec,
-    KernelChoice,
     Parameter,
     Reason,
     RerunRequest,
     Resources,
-    SubmitForm,
 )
+from jupyter_mlinfn.model.offer import BackendChoice, KernelChoice, Queue, SubmitForm
 
 if TYPE_CHECKING:  # SQLAlchemy is loaded by whoever builds the store
     from jupyter_mlinfn.jobs.backends.protocol import Backend
@@ -90,6 +90,7 @@ class Submission:
                 )
                 for ref in choices
             ),
+            backends=tuple(map(_choice, self._backends.values())),
             limits=self._limits(defaults.backend),
             last_used=self._store.last_usage(str(read.path)),
             saved_at=datetime.fromtimestamp(read.mtime, UTC),
@@ -102,7 +103,7 @@ class Submission:
         forecast = None
         if backend is not None and not prepared.errors:
             with prepared.collecting():
-                forecast = backend.forecast(prepared.resources)
+                forecast = backend.forecast(prepared.resources, request.queue)
         return Draft(
             ok=not prepared.errors,
             problems=prepared.problems,
@@ -137,7 +138,7 @@ class Submission:
             return present
         before = self._folders.read_spec(job)
         request = self._folders.read_request(job)
-        plain = {"environment", "parameters", "try_first"}
+        plain = {"environment", "parameters", "try_first", "queue", "charge"}
         given = changes.model_dump(exclude_none=True, include=plain)
         if changes.parameters is not None:
             given["raw_parameters"] = {}
@@ -209,6 +210,8 @@ class Submission:
                 environment=without_secrets(environment),
                 resources=prepared.resources,
                 backend=prepared.request.backend,
+                queue=prepared.request.queue,
+                charge=prepared.request.charge,
                 evictable=prepared.request.evictable,
                 try_first=prepared.request.try_first,
                 files=files + prepared.inputs,
@@ -267,6 +270,24 @@ def _parameters_or_none(source: Source) -> tuple[Parameter, ...] | None:
         return ()
 
 
+def _choice(backend: Backend) -> BackendChoice:
+    """A back-end as the form shows it; a silent one is shown without what it did not say."""
+    missing = backend.missing()
+    queues: tuple[Queue, ...] = ()
+    limits: Resources | None = None
+    if not missing:
+        with suppress(MlinfnError):
+            limits, queues = backend.limits(), backend.queues()
+    return BackendChoice(
+        name=backend.name,
+        title=backend.title,
+        missing=missing,
+        queues=queues,
+        limits=limits,
+        shares_folder=backend.shares_folder,
+    )
+
+
 def _defaults(
     source: Source, last: JobRequest | None, parameters: Sequence[Parameter]
 ) -> JobRequest:
@@ -279,6 +300,8 @@ def _defaults(
         update={
             "resources": last.resources,
             "backend": last.backend,
+            "queue": last.queue,
+            "charge": last.charge,
             "environment": last.environment or fresh.environment,
             "evictable": last.evictable,
             "inputs": last.inputs,

@@ -38,15 +38,24 @@ ReasonCode = Literal[
     "not-started",
     "waits-for-slot",
     "waits-for-accelerator",
+    "waits-in-queue",
+    "held",
+    "preempted",
+    "node-lost",
+    "refused-by-system",
     "asks-too-much",
 ]
 
 JOB_ID = re.compile(r"[a-z2-7]{10}", re.ASCII)
 """Ten base-32 characters (50 random bits): short enough to type, a prefix is enough."""
 
+QUEUE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.@:+-]{0,99}$"
+"""Names of queues and accounts as batch systems write them: never an option, never two words."""
+
 PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 
 JobId = Annotated[str, StringConstraints(pattern=r"^[a-z2-7]{10}$")]
+QueueName = Annotated[str, StringConstraints(pattern=QUEUE_NAME)]
 ParameterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
 
 
@@ -102,6 +111,8 @@ class JobRequest(Frozen):
     ``raw_parameters`` and take the type of the notebook's default.
     ``create_parameters_cell`` allows a new first cell for parameters that have no cell.
     ``cell`` limits the job to this one cell's text (``%%mlinfn submit``).
+    ``queue`` names one of the back-end's queues (``None``: its default), ``charge`` the group
+    or account that pays.
     """
 
     # files of our own must give back the number that was written
@@ -114,6 +125,8 @@ class JobRequest(Frozen):
     environment: str | None = Field(default=None, max_length=200)
     resources: Resources = Resources()
     backend: str = Field(default="local", max_length=60)
+    queue: QueueName | None = None
+    charge: QueueName | None = None
     create_parameters_cell: bool = False
     try_first: bool = False
     cell: str | None = Field(default=None, max_length=10_000_000)
@@ -154,6 +167,8 @@ class JobSpec(Frozen):
     environment: EnvironmentRef
     resources: Resources
     backend: str
+    queue: str | None = None
+    charge: str | None = None
     evictable: bool = False
     try_first: bool = False
     files: tuple[BundledFile, ...] = ()
@@ -298,32 +313,6 @@ class Draft(Frozen):
     output_folder: str | None = None
 
 
-class KernelChoice(Frozen):
-    """One environment the form offers."""
-
-    name: str
-    display_name: str
-    language: str
-    problem: str | None = None
-
-
-class SubmitForm(Frozen):
-    """All a submit form needs: the notebook's parameters, kernels, and sensible defaults.
-
-    ``remembered`` is true when ``defaults`` are those last used for this notebook.
-    """
-
-    source: str
-    defaults: JobRequest
-    remembered: bool
-    parameters: tuple[Parameter, ...]
-    has_parameters_cell: bool
-    kernels: tuple[KernelChoice, ...]
-    limits: Resources
-    last_used: Usage | None = None
-    saved_at: AwareDatetime | None = None
-
-
 class RerunRequest(Frozen):
     """Changes to the recorded request; fields left out stay as they were.
 
@@ -333,6 +322,8 @@ class RerunRequest(Frozen):
     parameters: dict[ParameterName, JsonValue] | None = Field(default=None, max_length=MAX_NAMED)
     environment: str | None = Field(default=None, max_length=200)
     resources: Resources | None = None
+    queue: QueueName | None = None
+    charge: QueueName | None = None
     try_first: bool | None = None
 
 

@@ -19,8 +19,8 @@ from jupyter_mlinfn.model.jobs import (
     JobRecord,
     JobRequest,
     LogChunk,
-    SubmitForm,
 )
+from jupyter_mlinfn.model.offer import SubmitForm
 from jupyter_mlinfn.model.quantities import show_memory
 from jupyter_mlinfn.server.showing import shown, shown_details, shown_page
 

@@ -78,7 +78,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "get", "jobs/form", "jobForm", "What a submit form needs: parameters, kernels, defaults",
-        "read", "mlinfn:jobs", "server.jobs:form", "model.jobs:SubmitForm",
+        "read", "mlinfn:jobs", "server.jobs:form", "model.offer:SubmitForm",
         query="server.questions:FormQuery", errors=(404, 503),
     ),
     Route(

@@ -651,6 +651,36 @@ export interface components {
       usage: components['schemas']['jupyter_mlinfn__model__jobs__Usage'];
     };
     /**
+     * BackendChoice
+     * @description One back-end the form knows of. ``missing`` says why it cannot be used; empty when it can.
+     *
+     *     ``limits`` is the most one job may ask for; ``None`` while the system is silent.
+     *     ``shares_folder``: the job works in the notebook's own folder.
+     */
+    BackendChoice: {
+      /** @default null */
+      limits: components['schemas']['Resources'] | null;
+      /**
+       * Missing
+       * @default
+       */
+      missing: string;
+      /** Name */
+      name: string;
+      /**
+       * Queues
+       * @default []
+       */
+      queues: components['schemas']['Queue'][];
+      /**
+       * Shares Folder
+       * @default true
+       */
+      shares_folder: boolean;
+      /** Title */
+      title: string;
+    };
+    /**
      * BundledFile
      * @description One file of the bundle or one input: path relative to the notebook's folder.
      *
@@ -1940,6 +1970,8 @@ export interface components {
      *     ``raw_parameters`` and take the type of the notebook's default.
      *     ``create_parameters_cell`` allows a new first cell for parameters that have no cell.
      *     ``cell`` limits the job to this one cell's text (``%%mlinfn submit``).
+     *     ``queue`` names one of the back-end's queues (``None``: its default), ``charge`` the group
+     *     or account that pays.
      */
     JobRequest: {
       /**
@@ -1952,6 +1984,11 @@ export interface components {
        * @default null
        */
       cell: string | null;
+      /**
+       * Charge
+       * @default null
+       */
+      charge: string | null;
       /**
        * Create Parameters Cell
        * @default false
@@ -1990,6 +2027,11 @@ export interface components {
         [key: string]: components['schemas']['JsonValue'];
       };
       /**
+       * Queue
+       * @default null
+       */
+      queue: string | null;
+      /**
        * Raw Parameters
        * @default {}
        */
@@ -2020,6 +2062,11 @@ export interface components {
     JobSpec: {
       /** Backend */
       backend: string;
+      /**
+       * Charge
+       * @default null
+       */
+      charge: string | null;
       /**
        * Command
        * @default []
@@ -2065,6 +2112,11 @@ export interface components {
       parameters: {
         [key: string]: components['schemas']['JsonValue'];
       };
+      /**
+       * Queue
+       * @default null
+       */
+      queue: string | null;
       /**
        * Rerun Of
        * @default null
@@ -2533,6 +2585,54 @@ export interface components {
       };
     };
     /**
+     * Queue
+     * @description One queue of a back-end. ``time_limit`` in seconds, ``None``: no limit is known.
+     *
+     *     ``cpus``, ``memory`` (bytes) and ``gpus`` are the totals of all its machines; ``free`` is
+     *     ``None`` where the system does not tell. ``text`` says in one sentence what is special.
+     */
+    Queue: {
+      /**
+       * Cpus
+       * @default 0
+       */
+      cpus: number;
+      /**
+       * Default
+       * @default false
+       */
+      default: boolean;
+      /** @default null */
+      free: components['schemas']['Room'] | null;
+      /**
+       * Gpu Models
+       * @default []
+       */
+      gpu_models: string[];
+      /**
+       * Gpus
+       * @default 0
+       */
+      gpus: number;
+      /**
+       * Memory
+       * @default 0
+       */
+      memory: number;
+      /** Name */
+      name: string;
+      /**
+       * Text
+       * @default
+       */
+      text: string;
+      /**
+       * Time Limit
+       * @default null
+       */
+      time_limit: number | null;
+    };
+    /**
      * Reason
      * @description Why a job is in its state: a stable code and a sentence.
      */
@@ -2558,6 +2658,11 @@ export interface components {
         | 'not-started'
         | 'waits-for-slot'
         | 'waits-for-accelerator'
+        | 'waits-in-queue'
+        | 'held'
+        | 'preempted'
+        | 'node-lost'
+        | 'refused-by-system'
         | 'asks-too-much';
       /** Text */
       text: string;
@@ -2645,6 +2750,11 @@ export interface components {
      */
     RerunRequest: {
       /**
+       * Charge
+       * @default null
+       */
+      charge: string | null;
+      /**
        * Environment
        * @default null
        */
@@ -2656,6 +2766,11 @@ export interface components {
       parameters: {
         [key: string]: components['schemas']['JsonValue'];
       } | null;
+      /**
+       * Queue
+       * @default null
+       */
+      queue: string | null;
       /** @default null */
       resources: components['schemas']['Resources'] | null;
       /**
@@ -2728,6 +2843,18 @@ export interface components {
        * @default false
        */
       preview: boolean;
+    };
+    /**
+     * Room
+     * @description What is free in a queue now; memory in bytes.
+     */
+    Room: {
+      /** Cpus */
+      cpus: number;
+      /** Gpus */
+      gpus: number;
+      /** Memory */
+      memory: number;
     };
     /**
      * Save
@@ -2899,6 +3026,11 @@ export interface components {
      *     ``remembered`` is true when ``defaults`` are those last used for this notebook.
      */
     SubmitForm: {
+      /**
+       * Backends
+       * @default []
+       */
+      backends: components['schemas']['BackendChoice'][];
       defaults: components['schemas']['JobRequest'];
       /** Has Parameters Cell */
       has_parameters_cell: boolean;

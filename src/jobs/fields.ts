@@ -17,6 +17,7 @@ import {
   showBytes,
   showDuration
 } from '../components/quantities';
+import { backendTitle, movedPlace, placeFields, readPlace } from './places';
 
 /** A parameter the notebook's cell does not have. */
 export interface IExtra {
@@ -35,6 +36,10 @@ export interface IFields {
   memory: string;
   gpus: string;
   time: string;
+  backend: string;
+  /** Empty: the back-end's default. */
+  queue: string;
+  charge: string;
   inputs: string;
   outputs: string;
   evictable: boolean;
@@ -83,6 +88,7 @@ export function initialFields(form: SubmitForm): IFields {
     createCell: !form.has_parameters_cell,
     environment: defaults.environment ?? form.kernels[0]?.name ?? '',
     ...resourceFields(defaults.resources),
+    ...placeFields(form),
     inputs: defaults.inputs.join('\n'),
     outputs: defaults.outputs.join('\n'),
     evictable: defaults.evictable
@@ -131,6 +137,7 @@ export function readFields(form: SubmitForm, fields: IFields): IReading {
       raw_parameters: raw,
       environment: fields.environment || null,
       resources,
+      ...readPlace(fields),
       create_parameters_cell: !form.has_parameters_cell && fields.createCell,
       inputs: lines(fields.inputs),
       outputs: lines(fields.outputs),
@@ -214,6 +221,7 @@ export function recordedForm(job: JobRecord): SubmitForm {
     parameters: [],
     has_parameters_cell: true,
     kernels: [{ name, display_name: name, language: '', problem: null }],
+    backends: [],
     limits: job.resources,
     last_used: job.usage,
     saved_at: null
@@ -230,6 +238,8 @@ export function recordedDefaults(job: JobRecord): SubmitForm['defaults'] {
     environment: job.environment.name,
     resources: job.resources,
     backend: job.backend,
+    queue: job.queue,
+    charge: null,
     create_parameters_cell: false,
     try_first: false,
     cell: null,
@@ -263,7 +273,8 @@ export function readRerun(
   return {
     parameters: parameters as RerunRequest['parameters'],
     environment: fields.environment || null,
-    resources: request.resources
+    resources: request.resources,
+    ...movedPlace(form, fields)
   };
 }
 

@@ -21,6 +21,7 @@ from jupyter_mlinfn.model.jobs import (
     JobSpec,
     Resources,
 )
+from jupyter_mlinfn.model.offer import Queue
 
 LANGUAGES = {"python3": "python", "ir": "R", "julia-1.10": "julia", "xcpp17": "C++"}
 
@@ -62,6 +63,8 @@ class Listener:
     """A back-end that notes what it is told, and answers what it was given to answer."""
 
     name: ClassVar[str] = "local"
+    title: ClassVar[str] = "This machine"
+    shares_folder: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.answers: dict[JobId, Observation] = {}
@@ -71,10 +74,18 @@ class Listener:
         self.healed = 0
         self.silent = False
 
+    def missing(self) -> str:
+        return ""
+
+    def queues(self) -> tuple[Queue, ...]:
+        return ()
+
     def limits(self) -> Resources:
         return Resources(cpus=8, memory=16 * 2**30, gpus=1, time=86400)
 
-    def check(self, resources: Resources) -> tuple[Problem, ...]:
+    def check(
+        self, resources: Resources, queue: str | None = None, charge: str | None = None
+    ) -> tuple[Problem, ...]:
         text = "This machine has 8 CPUs and 1 GPU."
         asked = {"cpus": resources.cpus > 8, "gpus": resources.gpus > 1}
         return tuple(
@@ -83,7 +94,7 @@ class Listener:
             if too_much
         )
 
-    def forecast(self, resources: Resources) -> Forecast:
+    def forecast(self, resources: Resources, queue: str | None = None) -> Forecast:
         return Forecast(starts_now=True, text="Would start now.")
 
     def submit(self, spec: JobSpec) -> str:

@@ -27,6 +27,7 @@ from jupyter_mlinfn.model.jobs import (
     Reason,
     Resources,
 )
+from jupyter_mlinfn.model.offer import Queue
 from jupyter_mlinfn.model.quantities import MAX_DURATION, show_memory
 from jupyter_mlinfn.process.detach import collect
 from jupyter_mlinfn.process.identity import this_machine
@@ -44,12 +45,22 @@ class LocalBackend:
     """Implements :class:`~.protocol.Backend` for this machine."""
 
     name: ClassVar[str] = starting.BACKEND
+    title: ClassVar[str] = "This machine"
+    shares_folder: ClassVar[bool] = True
 
     def __init__(self, context: BackendContext) -> None:
         self._context = context
         self._devices: tuple[float, int] = (0.0, 0)
         self._started_at = 0.0
         self._unreadable: set[str] = set()
+
+    def missing(self) -> str:
+        """Nothing: the machine is always there."""
+        return ""
+
+    def queues(self) -> tuple[Queue, ...]:
+        """None: one line waits for this machine."""
+        return ()
 
     def limits(self) -> Resources:
         """All CPUs, memory and accelerators jobs may use here together."""
@@ -61,10 +72,12 @@ class LocalBackend:
             time=MAX_DURATION,
         )
 
-    def check(self, resources: Resources) -> tuple[Problem, ...]:
+    def check(
+        self, resources: Resources, queue: str | None = None, charge: str | None = None
+    ) -> tuple[Problem, ...]:
         """What is asked and can never be had on this machine."""
         capacity = measure(self._context.local)
-        problems = []
+        problems = _no_place(queue, charge)
         if resources.cpus > capacity.cpus:
             text = f"Jobs on this machine may use {capacity.cpus} CPUs, not {resources.cpus}."
             problems.append(_too_much("resources.cpus", text))
@@ -85,7 +98,7 @@ class LocalBackend:
             problems.append(_too_much("resources.gpus", text))
         return tuple(problems)
 
-    def forecast(self, resources: Resources) -> Forecast:
+    def forecast(self, resources: Resources, queue: str | None = None) -> Forecast:
         """Whether a job asking for ``resources`` would start at once, in words."""
         waiting = len(self._context.store.waiting(self.name))
         claims = self._context.store.claims(this_machine().host)
@@ -201,6 +214,18 @@ def free_accelerators(context: BackendContext) -> tuple[FreeAccelerator, ...]:
     except MlinfnError:
         return ()
     return tuple(d for d in free if not accelerator_locks.is_held(folder, d.uuid))
+
+
+def _no_place(queue: str | None, charge: str | None) -> list[Problem]:
+    asked = (
+        (queue, "queue", "This machine has no queues. Leave the queue out, or choose a back-end."),
+        (charge, "charge", "Nobody is charged for jobs on this machine. Leave the account out."),
+    )
+    return [
+        Problem(code=f"unknown-{field}", text=text, field=field)
+        for name, field, text in asked
+        if name is not None
+    ]
 
 
 def _too_much(field: str, text: str) -> Problem:

@@ -29,6 +29,7 @@ from jupyter_mlinfn.model.jobs import (
     Resources,
     Usage,
 )
+from jupyter_mlinfn.model.offer import Queue
 
 if TYPE_CHECKING:  # the store imports this module for the nouns below
     from jupyter_mlinfn.jobs.folders import JobFolders
@@ -82,16 +83,36 @@ class Backend(Protocol):
     """One batch system. All calls are synchronous and may be made from any thread or process."""
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    """What people read, such as "Slurm"."""
+    shares_folder: ClassVar[bool]
+    """Whether the job sees the person's own folders under the same paths."""
+
+    def missing(self) -> str:
+        """Why this back-end cannot be used here, as a sentence; empty when it can. Cheap."""
+        ...
+
+    def queues(self) -> tuple[Queue, ...]:
+        """Its queues as they are now; none where there are none.
+
+        Raises :class:`~jupyter_mlinfn.model.errors.Unavailable` when the system is silent.
+        """
+        ...
 
     def limits(self) -> Resources:
         """The most one job can ever ask for here."""
         ...
 
-    def check(self, resources: Resources) -> tuple[Problem, ...]:
-        """Why a job asking for ``resources`` could never run here; empty when it could."""
+    def check(
+        self, resources: Resources, queue: str | None = None, charge: str | None = None
+    ) -> tuple[Problem, ...]:
+        """Why a job asking for ``resources`` could never run here; empty when it could.
+
+        An unknown ``queue`` or account (``charge``) is a problem that names those there are.
+        """
         ...
 
-    def forecast(self, resources: Resources) -> Forecast:
+    def forecast(self, resources: Resources, queue: str | None = None) -> Forecast:
         """Whether such a job would start now, in words."""
         ...
 

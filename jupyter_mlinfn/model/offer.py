@@ -1,0 +1,75 @@
+"""What can be asked for, and where: queues, back-ends, kernels, the submit form."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, Field
+
+from jupyter_mlinfn.model.jobs import Frozen, JobRequest, Parameter, Resources, Usage
+
+
+class Room(Frozen):
+    """What is free in a queue now; memory in bytes."""
+
+    cpus: int = Field(ge=0)
+    memory: int = Field(ge=0)
+    gpus: int = Field(ge=0)
+
+
+class Queue(Frozen):
+    """One queue of a back-end. ``time_limit`` in seconds, ``None``: no limit is known.
+
+    ``cpus``, ``memory`` (bytes) and ``gpus`` are the totals of all its machines; ``free`` is
+    ``None`` where the system does not tell. ``text`` says in one sentence what is special.
+    """
+
+    name: str
+    default: bool = False
+    time_limit: int | None = None
+    cpus: int = Field(default=0, ge=0)
+    memory: int = Field(default=0, ge=0)
+    gpus: int = Field(default=0, ge=0)
+    gpu_models: tuple[str, ...] = ()
+    free: Room | None = None
+    text: str = ""
+
+
+class BackendChoice(Frozen):
+    """One back-end the form knows of. ``missing`` says why it cannot be used; empty when it can.
+
+    ``limits`` is the most one job may ask for; ``None`` while the system is silent.
+    ``shares_folder``: the job works in the notebook's own folder.
+    """
+
+    name: str
+    title: str
+    missing: str = ""
+    queues: tuple[Queue, ...] = ()
+    limits: Resources | None = None
+    shares_folder: bool = True
+
+
+class KernelChoice(Frozen):
+    """One environment the form offers."""
+
+    name: str
+    display_name: str
+    language: str
+    problem: str | None = None
+
+
+class SubmitForm(Frozen):
+    """All a submit form needs: the notebook's parameters, kernels, and sensible defaults.
+
+    ``remembered`` is true when ``defaults`` are those last used for this notebook.
+    """
+
+    source: str
+    defaults: JobRequest
+    remembered: bool
+    parameters: tuple[Parameter, ...]
+    has_parameters_cell: bool
+    kernels: tuple[KernelChoice, ...]
+    backends: tuple[BackendChoice, ...] = ()
+    limits: Resources
+    last_used: Usage | None = None
+    saved_at: AwareDatetime | None = None
