@@ -1,4 +1,4 @@
-import type { JobRecord, SubmitForm } from '../../api/types';
+import type { BackendChoice, JobRecord, SubmitForm } from '../../api/types';
 
 export function job(changes: Partial<JobRecord> = {}): JobRecord {
   return {
@@ -31,6 +31,18 @@ export function job(changes: Partial<JobRecord> = {}): JobRecord {
   };
 }
 
+export function place(changes: Partial<BackendChoice> = {}): BackendChoice {
+  return {
+    name: 'local',
+    title: 'This machine',
+    missing: '',
+    queues: [],
+    limits: { cpus: 8, memory: 16 * 2 ** 30, gpus: 0, time: 86400 },
+    shares_folder: true,
+    ...changes
+  };
+}
+
 export function form(changes: Partial<SubmitForm> = {}): SubmitForm {
   return {
     source: 'train.ipynb',
@@ -42,6 +54,8 @@ export function form(changes: Partial<SubmitForm> = {}): SubmitForm {
       environment: 'python3',
       resources: { cpus: 2, memory: 4 * 2 ** 30, gpus: 0, time: 5400 },
       backend: 'local',
+      queue: null,
+      charge: null,
       create_parameters_cell: false,
       try_first: false,
       cell: null,
@@ -62,6 +76,7 @@ export function form(changes: Partial<SubmitForm> = {}): SubmitForm {
       }
     ],
     has_parameters_cell: true,
+    backends: [place()],
     kernels: [
       {
         name: 'python3',
