@@ -17,6 +17,7 @@ from jupyter_mlinfn.jobs.bundle import InputHashes, record_input
 from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.jobs.literals import assignments
 from jupyter_mlinfn.jobs.modules import LocalModules, local_modules
+from jupyter_mlinfn.jobs.offering import usable
 from jupyter_mlinfn.jobs.parameter_cell import read_parameters
 from jupyter_mlinfn.jobs.sources import Source, check_path, read_source
 from jupyter_mlinfn.model.environments import EnvironmentRef, EnvironmentResolver, Package, Remedy
@@ -131,15 +132,14 @@ class Drafting:
 
     def _check_backend(self, prepared: Prepared) -> None:
         name = prepared.request.backend
-        prepared.backend = self._backends.get(name)
-        if prepared.backend is None:
-            known = ", ".join(sorted(self._backends))
+        request, backend = prepared.request, self._backends.get(name)
+        why = backend.missing() if backend else f"There is no back-end {name!r} here."
+        if backend is None or why:
+            there = ", ".join(usable(self._backends))
             raise PartMissing(
-                f"There is no back-end {name!r} here. Known: {known}.",
-                code="backend-missing",
-                field="backend",
+                f"{why} Jobs can go to: {there}.", code="backend-missing", field="backend"
             )
-        request = prepared.request
+        prepared.backend = backend
         problems = prepared.backend.check(prepared.resources, request.queue, request.charge)
         if problems:
             text = "\n".join(problem.text for problem in problems)

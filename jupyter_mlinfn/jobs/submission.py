@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from jupyter_mlinfn.jobs.bundle import BundleWriter, Contents, InputHashes, without_secrets
 from jupyter_mlinfn.jobs.drafting import DEFAULT_KERNEL, Drafting, Prepared
 from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
+from jupyter_mlinfn.jobs.offering import last_place, limits_at, offer
 from jupyter_mlinfn.jobs.parameter_cell import read_parameters
 from jupyter_mlinfn.jobs.sources import Source, check_path, parse_notebook, read_source
 from jupyter_mlinfn.model.environments import EnvironmentResolver
@@ -27,9 +27,8 @@ from jupyter_mlinfn.model.jobs import (
     Parameter,
     Reason,
     RerunRequest,
-    Resources,
 )
-from jupyter_mlinfn.model.offer import BackendChoice, KernelChoice, Queue, SubmitForm
+from jupyter_mlinfn.model.offer import BackendChoice, KernelChoice, SubmitForm
 
 if TYPE_CHECKING:  # SQLAlchemy is loaded by whoever builds the store
     from jupyter_mlinfn.jobs.backends.protocol import Backend
@@ -74,8 +73,8 @@ class Submission:
         read = read_source(check_path(str(source)))
         parameters = _parameters_or_none(read)
         last = self._store.last_request(str(read.path))
-        defaults = _defaults(read, last, parameters or ())
-        choices = self._environments.choices()
+        places = offer(self._backends)
+        defaults = _defaults(read, last, parameters or (), places)
         return SubmitForm(
             source=str(read.path),
             defaults=defaults,
@@ -88,10 +87,10 @@ class Submission:
                     display_name=ref.kernel.display_name,
                     language=ref.kernel.language,
                 )
-                for ref in choices
+                for ref in self._environments.choices()
             ),
-            backends=tuple(map(_choice, self._backends.values())),
-            limits=self._limits(defaults.backend),
+            backends=places,
+            limits=limits_at(defaults.backend, places),
             last_used=self._store.last_usage(str(read.path)),
             saved_at=datetime.fromtimestamp(read.mtime, UTC),
         )
@@ -138,8 +137,10 @@ class Submission:
             return present
         before = self._folders.read_spec(job)
         request = self._folders.read_request(job)
-        plain = {"environment", "parameters", "try_first", "queue", "charge"}
+        plain = {"environment", "parameters", "try_first", "backend", "queue", "charge"}
         given = changes.model_dump(exclude_none=True, include=plain)
+        if changes.backend not in (None, request.backend):
+            given = {"queue": None, "charge": None, **given}
         if changes.parameters is not None:
             given["raw_parameters"] = {}
         if changes.resources is not None:
@@ -255,10 +256,6 @@ class Submission:
             ) from error
         return os.path.normpath(source.path.parent / name)
 
-    def _limits(self, backend: str) -> Resources:
-        known = self._backends.get(backend) or next(iter(self._backends.values()))
-        return known.limits()
-
 
 def _parameters_or_none(source: Source) -> tuple[Parameter, ...] | None:
     if source.notebook is None:
@@ -270,26 +267,11 @@ def _parameters_or_none(source: Source) -> tuple[Parameter, ...] | None:
         return ()
 
 
-def _choice(backend: Backend) -> BackendChoice:
-    """A back-end as the form shows it; a silent one is shown without what it did not say."""
-    missing = backend.missing()
-    queues: tuple[Queue, ...] = ()
-    limits: Resources | None = None
-    if not missing:
-        with suppress(MlinfnError):
-            limits, queues = backend.limits(), backend.queues()
-    return BackendChoice(
-        name=backend.name,
-        title=backend.title,
-        missing=missing,
-        queues=queues,
-        limits=limits,
-        shares_folder=backend.shares_folder,
-    )
-
-
 def _defaults(
-    source: Source, last: JobRequest | None, parameters: Sequence[Parameter]
+    source: Source,
+    last: JobRequest | None,
+    parameters: Sequence[Parameter],
+    places: Sequence[BackendChoice],
 ) -> JobRequest:
     """What was used last for this notebook as far as it still applies, else small."""
     fresh = JobRequest(source=str(source.path), environment=source.kernel or DEFAULT_KERNEL)
@@ -299,9 +281,7 @@ def _defaults(
     return fresh.model_copy(
         update={
             "resources": last.resources,
-            "backend": last.backend,
-            "queue": last.queue,
-            "charge": last.charge,
+            **last_place(last, places),
             "environment": last.environment or fresh.environment,
             "evictable": last.evictable,
             "inputs": last.inputs,

@@ -316,12 +316,15 @@ class Draft(Frozen):
 class RerunRequest(Frozen):
     """Changes to the recorded request; fields left out stay as they were.
 
+    Another ``backend`` knows neither the old queue nor the old account: there both are the
+    default unless they are given too.
     ``try_first`` ``false`` runs in full what was tried for five minutes.
     """
 
     parameters: dict[ParameterName, JsonValue] | None = Field(default=None, max_length=MAX_NAMED)
     environment: str | None = Field(default=None, max_length=200)
     resources: Resources | None = None
+    backend: str | None = Field(default=None, max_length=60)
     queue: QueueName | None = None
     charge: QueueName | None = None
     try_first: bool | None = None

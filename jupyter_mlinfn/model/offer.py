@@ -34,9 +34,10 @@ class Queue(Frozen):
 
 
 class BackendChoice(Frozen):
-    """One back-end the form knows of. ``missing`` says why it cannot be used; empty when it can.
+    """One back-end the form knows of. ``missing`` says why it does not answer; empty when it does.
 
-    ``limits`` is the most one job may ask for; ``None`` while the system is silent.
+    ``limits`` is the most one job may ask for; ``None`` while the system is silent. What is
+    submitted then waits until it speaks again.
     ``shares_folder``: the job works in the notebook's own folder.
     """
 

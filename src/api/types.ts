@@ -7,6 +7,7 @@ type Schemas = components['schemas'];
 
 export type Accelerator = Schemas['Accelerator'];
 export type Attempt = Schemas['Attempt'];
+export type BackendChoice = Schemas['BackendChoice'];
 export type Change = Schemas['Change'];
 export type CleanupPlan = Schemas['CleanupPlan'];
 export type CleanupRequest = Schemas['CleanupRequest'];
@@ -38,6 +39,7 @@ export type PackedImage = Schemas['PackedImage'];
 export type Parameter = Schemas['Parameter'];
 export type Problem = Schemas['Problem'];
 export type Progress = Schemas['Progress'];
+export type Queue = Schemas['Queue'];
 export type Reason = Schemas['Reason'];
 export type RegisteredKernel = Schemas['RegisteredKernel'];
 export type Remedy = Schemas['Remedy'];

@@ -221,7 +221,16 @@ export function recordedForm(job: JobRecord): SubmitForm {
     parameters: [],
     has_parameters_cell: true,
     kernels: [{ name, display_name: name, language: '', problem: null }],
-    backends: [],
+    backends: [
+      {
+        name: job.backend,
+        title: backendTitle(job.backend),
+        missing: '',
+        queues: [],
+        limits: job.resources,
+        shares_folder: true
+      }
+    ],
     limits: job.resources,
     last_used: job.usage,
     saved_at: null
@@ -274,7 +283,7 @@ export function readRerun(
     parameters: parameters as RerunRequest['parameters'],
     environment: fields.environment || null,
     resources: request.resources,
-    ...movedPlace(form, fields)
+    ...movedPlace(form, fields, job)
   };
 }
 

@@ -4,6 +4,7 @@ import * as React from 'react';
 import type { Attempt, JobDetails, JobRecord, Values } from '../api/types';
 import { showBytes, showDuration, showTime } from '../components/quantities';
 import { literalText } from './fields';
+import { placeText } from './places';
 
 interface IRecordProps {
   job: JobRecord;
@@ -131,7 +132,8 @@ function Exact({ details, job }: IRecordProps): React.ReactElement {
     ['Environment', spec.environment.name],
     ['Environment’s digest', spec.environment.digest],
     ['Interpreter', spec.environment.prefix],
-    ['Place', [job.backend, job.backend_id].filter(Boolean).join(' ')],
+    ['Place', placeText(job)],
+    ['Charged to', spec.charge],
     ['Run again of', spec.rerun_of]
   ];
   return (

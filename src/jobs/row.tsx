@@ -5,6 +5,7 @@ import type { JobRecord } from '../api/types';
 import { menuAt } from '../components/menu';
 import { ProgressBar } from '../components/progress';
 import type { IJobActions } from './actions';
+import { placeText } from './places';
 import { StateShape } from './state';
 import {
   hasEnded,
@@ -69,7 +70,7 @@ export function JobRow(props: IRowProps): React.ReactElement {
         <div className="jp-Mlinfn-jobFacts">
           <span className="jp-Mlinfn-stateWord">{stateWord(job)}</span>
           <span className="jp-Mlinfn-numbers">{progressText(job)}</span>
-          <span className="jp-Mlinfn-place">
+          <span className="jp-Mlinfn-place" title={placeText(job)}>
             {[job.backend, job.queue].filter(Boolean).join('/')}
           </span>
         </div>

@@ -10,7 +10,9 @@ import { problemOf } from './fields';
 import { Mismatch } from './mismatch';
 import type { IPartProps } from './parts';
 import { ParameterFields } from './parameters';
+import { chosenQueue, limitsOf } from './places';
 import type { SubmitModel } from './submitmodel';
+import { Where } from './where';
 
 interface ISubmitProps {
   model: SubmitModel;
@@ -229,7 +231,9 @@ function WithWhat({ model, form, fields }: IPartProps): React.ReactElement {
 }
 
 function HowMuch({ model, form, fields }: IPartProps): React.ReactElement {
-  const { limits, last_used: last } = form;
+  const { last_used: last } = form;
+  const limits = limitsOf(form, fields);
+  const queue = chosenQueue(form, fields);
   const text = (
     name: 'cpus' | 'memory' | 'gpus' | 'time',
     label: string,
@@ -245,35 +249,28 @@ function HowMuch({ model, form, fields }: IPartProps): React.ReactElement {
   );
   const used = last?.peak_memory
     ? `You used ${showBytes(last.peak_memory)} last time.`
-    : `Up to ${showBytes(limits.memory)} here.`;
-  const gpus = limits.gpus ? `Up to ${limits.gpus} here.` : 'None here.';
+    : limits
+      ? `Up to ${showBytes(limits.memory)} here.`
+      : undefined;
+  const models = queue?.gpu_models.length
+    ? ` Models: ${queue.gpu_models.join(', ')}.`
+    : '';
+  const gpus = limits?.gpus
+    ? `Up to ${limits.gpus} here.${models}`
+    : 'None here.';
   return (
     <fieldset>
       <legend>How much</legend>
       <div className="jp-Mlinfn-columns">
-        {text('cpus', 'CPUs', `Up to ${limits.cpus} here.`)}
+        {text(
+          'cpus',
+          'CPUs',
+          limits ? `Up to ${limits.cpus} here.` : undefined
+        )}
         {text('memory', 'Memory', used)}
-        {text('gpus', 'GPUs', gpus)}
+        {text('gpus', 'GPUs', limits ? gpus : undefined)}
         {text('time', 'Time limit', 'For example 8 h or 90 min.')}
       </div>
-    </fieldset>
-  );
-}
-
-function Where({ model }: IPartProps): React.ReactElement {
-  const { draft } = model;
-  return (
-    <fieldset>
-      <legend>Where</legend>
-      <p>
-        This machine
-        {draft?.forecast?.starts_now ? ', starts now' : ''}
-      </p>
-      {draft?.output_folder && (
-        <p className="jp-Mlinfn-hint">
-          Results go to <code>{draft.output_folder}</code>
-        </p>
-      )}
     </fieldset>
   );
 }

@@ -10,6 +10,7 @@ import type { IJobActions } from './actions';
 import type { JobModel } from './jobmodel';
 import type { LiveSocket } from '../api/live';
 import { Log } from './log';
+import { LOCAL, placeText } from './places';
 import { Record } from './record';
 import { RowReason } from './row';
 import { JobState } from './state';
@@ -92,6 +93,9 @@ function Head(props: {
       <p className="jp-Mlinfn-jobFacts">
         <JobState job={job} />
         <span className="jp-Mlinfn-numbers">{progressText(job)}</span>
+        {job.backend !== LOCAL && (
+          <span className="jp-Mlinfn-hint">{placeText(job)}</span>
+        )}
       </p>
       {Object.keys(job.parameters).length > 0 && (
         <p>

@@ -1,0 +1,161 @@
+import * as React from 'react';
+
+import type { BackendChoice, Queue } from '../api/types';
+import { Field, TextField } from '../components/field';
+import { problemOf } from './fields';
+import type { IPartProps } from './parts';
+import {
+  backendTitle,
+  chosenBackend,
+  chosenQueue,
+  hasChoice,
+  LOCAL,
+  queueText
+} from './places';
+import type { SubmitModel } from './submitmodel';
+
+/** Where it runs: a choice only where there is one. */
+export function Where(props: IPartProps): React.ReactElement {
+  const { draft } = props.model;
+  return (
+    <fieldset>
+      <legend>Where</legend>
+      {hasChoice(props.form, props.fields) ? (
+        <Places {...props} />
+      ) : (
+        <OnlyPlace {...props} />
+      )}
+      {draft?.output_folder && (
+        <p className="jp-Mlinfn-hint">
+          Results go to <code>{draft.output_folder}</code>
+        </p>
+      )}
+    </fieldset>
+  );
+}
+
+function OnlyPlace({ model, form, fields }: IPartProps): React.ReactElement {
+  return (
+    <p>
+      {chosenBackend(form, fields)?.title}
+      {model.draft?.forecast?.starts_now ? ', starts now' : ''}
+    </p>
+  );
+}
+
+function Places(props: IPartProps): React.ReactElement {
+  const { model, form, fields } = props;
+  const choice = chosenBackend(form, fields);
+  const queues = choice?.queues ?? [];
+  return (
+    <>
+      <Field
+        label="Place"
+        problem={problemOf(model.problems, 'backend')}
+        hint={placeHint(props, choice)}
+      >
+        {(id, describedBy) => (
+          <select
+            id={id}
+            aria-describedby={describedBy}
+            className="jp-Mlinfn-select"
+            value={fields.backend}
+            onChange={event =>
+              // another system knows neither the queue nor the account
+              model.change({
+                backend: event.target.value,
+                queue: '',
+                charge: ''
+              })
+            }
+          >
+            {!choice && (
+              <option value={fields.backend}>
+                {backendTitle(fields.backend)} (not here)
+              </option>
+            )}
+            {form.backends.map(one => (
+              <option key={one.name} value={one.name}>
+                {one.title}
+                {one.missing ? ' (does not answer)' : ''}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+      {(queues.length > 0 || fields.queue !== '') && (
+        <QueueField {...props} queues={queues} />
+      )}
+      {fields.backend !== LOCAL && (
+        <TextField
+          label="Charge to"
+          value={fields.charge}
+          hint={chargeHint(model)}
+          problem={problemOf(model.problems, 'charge')}
+          onChange={charge => model.change({ charge })}
+        />
+      )}
+    </>
+  );
+}
+
+function chargeHint(model: SubmitModel): string {
+  const { rerunOf } = model.options;
+  const stays = rerunOf && model.asRecorded;
+  return `The group or account that pays. Empty: ${
+    stays && model.fields?.backend === rerunOf.backend
+      ? 'as that job recorded it'
+      : 'your usual one'
+  }.`;
+}
+
+/** Only what the live line at the bottom does not say. */
+function placeHint(
+  { model }: IPartProps,
+  choice: BackendChoice | null
+): string | undefined {
+  if (choice?.missing) {
+    return `${choice.missing} A job submitted now waits until it answers.`;
+  }
+  return model.draft?.forecast?.starts_now ? 'Starts now.' : undefined;
+}
+
+function QueueField(
+  props: IPartProps & { queues: readonly Queue[] }
+): React.ReactElement {
+  const { model, form, fields, queues } = props;
+  const queue = chosenQueue(form, fields);
+  const usual = queues.find(one => one.default);
+  const known = fields.queue === '' || queue !== null;
+  return (
+    <Field
+      label="Queue"
+      problem={problemOf(model.problems, 'queue')}
+      hint={queue ? queueText(queue) : undefined}
+    >
+      {(id, describedBy) => (
+        <select
+          id={id}
+          aria-describedby={describedBy}
+          className="jp-Mlinfn-select"
+          value={fields.queue}
+          onChange={event => model.change({ queue: event.target.value })}
+        >
+          <option value="">
+            {usual ? `${usual.name} (default)` : 'the system’s choice'}
+          </option>
+          {!known && (
+            <option value={fields.queue}>{fields.queue} (not offered)</option>
+          )}
+          {queues
+            .filter(one => one !== usual)
+            .map(one => (
+              <option key={one.name} value={one.name}>
+                {one.name}
+              </option>
+            ))}
+        </select>
+      )}
+    </Field>
+  );
+}
