@@ -73,6 +73,21 @@ def resource_options(function: F) -> F:
     return function
 
 
+def place_options(function: F) -> F:
+    """``--backend``, ``--queue``, ``--charge``; ``None`` where not given."""
+    for decorate in (
+        click.option("--charge", metavar="GROUP", help="Group or account that pays."),
+        click.option("--queue", metavar="NAME", help="Queue there; else its default."),
+        click.option(
+            "--backend",
+            metavar="NAME",
+            help="Where it runs, such as local or slurm. 'mlinfn doctor' shows what is here.",
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
 def read_parameters(given: tuple[str, ...]) -> dict[str, str]:
     """``NAME=VALUE`` texts by name. Raises :class:`InputError` with all problems at once."""
     from jupyter_mlinfn.model.errors import InputError, Problem

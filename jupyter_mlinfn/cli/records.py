@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from jupyter_mlinfn.model.jobs import JobDetails, JobRecord, Progress, Resources
+    from jupyter_mlinfn.model.jobs import JobDetails, JobRecord, JobRequest, Progress, Resources
 
 MARKS = {
     "queued": ("◌", "cyan"),
@@ -25,6 +25,7 @@ MARKS = {
     "failed": ("✕", "red"),
     "cancelled": ("–", "dim"),
 }
+LOCAL = "local"
 ROOMY = 110
 """Columns from which a terminal has room for everything."""
 
@@ -108,18 +109,34 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else "…" + text[1 - width :]
 
 
+def place(record: JobRecord) -> str:
+    """``slurm/opportunistic 1234``: back-end, queue, and the number the system itself uses."""
+    where = f"{record.backend}/{record.queue}" if record.queue else record.backend
+    known = record.backend_id if record.backend_id != record.id else None
+    return f"{where} {known}" if known else where
+
+
+def asked_place(request: JobRequest) -> str:
+    """``slurm/opportunistic, charged to cms``, as far as it was asked for."""
+    where = f"{request.backend}/{request.queue}" if request.queue else request.backend
+    return f"{where}, charged to {request.charge}" if request.charge else where
+
+
 def jobs_table(records: Sequence[JobRecord]) -> Table:
-    """One row a job; a narrow terminal has no room for where and since when."""
+    """One row a job; a narrow terminal has no room for since when, nor for where when all are
+    on this machine.
+    """
     roomy = console().width >= ROOMY
-    more = ("WHERE", "SUBMITTED") if roomy else ()
+    places = roomy or any(record.backend != LOCAL for record in records)
+    more = (*(("WHERE",) if places else ()), *(("SUBMITTED",) if roomy else ()))
     made = table(("JOB", "NAME", "STATE", *more, "TOOK", "NOW"), right=("TOOK",))
     for record in records:
-        where = f"{record.backend}/{record.queue}" if record.queue else record.backend
         made.add_row(
             record.id,
             shortened(inert(record.name), 32 if roomy else 16),
             state_text(record),
-            *((inert(where), ago(record.submitted_at)) if roomy else ()),
+            *((inert(place(record)),) if places else ()),
+            *((ago(record.submitted_at),) if roomy else ()),
             took(record),
             what_happens(record),
         )
@@ -154,8 +171,9 @@ def detail_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
     yield "Asked for", resources_words(record.resources)
     if used := used_words(record):
         yield "Used", used
-    number = record.backend_id if record.backend_id != record.id else None
-    yield "Where", f"{record.backend}  {number}" if number else record.backend
+    yield "Where", place(record)
+    if spec.charge:
+        yield "Charged to", spec.charge
     yield "Submitted", clock(record.submitted_at)
     yield "Started", clock(record.started_at)
     yield "Ended", clock(record.ended_at)

@@ -28,16 +28,17 @@ def validated(model: type[Model], **values: Any) -> Model:
     try:
         return model(**values)
     except ValidationError as error:
-        problems = [
-            Problem(
-                code="bad-input",
-                field=".".join(str(part) for part in found["loc"]),
-                text=f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}.",
-            )
-            for found in error.errors(include_input=False, include_url=False)
-        ]
+        found = error.errors(include_input=False, include_url=False)
+        problems = [_problem(one["loc"], one["type"], one["msg"]) for one in found]
         text = problems[0].text if len(problems) == 1 else "Some of what was given cannot be used."
         raise InputError(text, problems=problems) from error
+
+
+def _problem(place: tuple[int | str, ...], kind: str, message: str) -> Problem:
+    field = ".".join(str(part) for part in place)
+    if kind == "string_pattern_mismatch" and field in ("queue", "charge"):
+        message = "no name has these characters. Letters, digits and _ . @ : + - only"
+    return Problem(code="bad-input", field=field, text=f"{field}: {message}.")
 
 
 def exit_code_of(problems: Sequence[Problem]) -> int:

@@ -9,6 +9,7 @@ import click
 from jupyter_mlinfn.cli.options import (
     json_option,
     parameter_option,
+    place_options,
     read_parameters,
     resource_options,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @parameter_option
 @click.option("--env", "environment", metavar="NAME", help="Another kernel to run in.")
 @resource_options
+@place_options
 @click.option("--wait", is_flag=True, help="Wait for the end; exit code 1 when the job fails.")
 @json_option
 def rerun(job: str, as_json: bool, wait: bool, **options: Any) -> int:
@@ -60,6 +62,7 @@ def changes(bench: Workbench, job: str, options: dict[str, Any]) -> RerunRequest
         parameters=changed_parameters(bench, job, read_parameters(options["parameters"])),
         environment=options["environment"],
         resources={**before.resources.model_dump(), **asked} if asked else None,
+        **{key: options[key] for key in ("backend", "queue", "charge")},
     )
 
 

@@ -12,6 +12,7 @@ import click
 from jupyter_mlinfn.cli.options import (
     json_option,
     parameter_option,
+    place_options,
     read_parameters,
     resource_options,
 )
@@ -30,7 +31,7 @@ LARGEST_CELL = 10_000_000
 @click.option("--env", "environment", metavar="NAME", help="Kernel to run in; else its own.")
 @resource_options
 @click.option("--name", metavar="TEXT", help="Name of the job; else the file's name.")
-@click.option("--backend", metavar="NAME", default="local", show_default=True)
+@place_options
 @click.option("--input", "inputs", metavar="PATH", multiple=True, help="A file it reads. Repeat.")
 @click.option("--output", "outputs", metavar="GLOB", multiple=True, help="Files to keep. Repeat.")
 @click.option("--evictable", is_flag=True, help="It may be stopped and started again.")
@@ -62,6 +63,7 @@ def submit(source: str | None, as_json: bool, **options: Any) -> int:
     \b
     mlinfn submit train.ipynb -p lr=0.01 -p epochs=20
     mlinfn submit train.ipynb --gpus 1 --memory 8GiB --time 8h --wait
+    mlinfn submit train.ipynb --backend slurm --queue gpu --charge cms
     """
     if (outer := os.environ.get("MLINFN_JOB")) and not options["nested"]:
         return skipped(outer, as_json=as_json)
@@ -142,7 +144,8 @@ def build_request(path: Path, options: dict[str, Any]) -> JobRequest:
     from jupyter_mlinfn.cli.requests import validated
     from jupyter_mlinfn.model.jobs import JobRequest
 
-    taken = ("name", "environment", "backend", "evictable", "try_first", "create_parameters_cell")
+    plain = ("name", "environment", "queue", "charge", "evictable", "try_first")
+    taken = {key: options[key] for key in (*plain, "create_parameters_cell")}
     resources = {key: options[key] for key in ("cpus", "memory", "gpus", "time")}
     return validated(
         JobRequest,
@@ -152,7 +155,8 @@ def build_request(path: Path, options: dict[str, Any]) -> JobRequest:
         inputs=tuple(str(Path(name).absolute()) for name in options["inputs"]),
         outputs=options["outputs"],
         cell=read_cell(options["cell"]),
-        **{key: options[key] for key in taken},
+        backend=options["backend"] or "local",
+        **taken,
     )
 
 
@@ -182,7 +186,7 @@ def dry_run(bench: Workbench, request: JobRequest, saved: Saved, *, as_json: boo
 
 def show_draft(draft: Draft, request: JobRequest) -> None:
     """A draft in words."""
-    from jupyter_mlinfn.cli.records import resources_words
+    from jupyter_mlinfn.cli.records import asked_place, resources_words
     from jupyter_mlinfn.cli.terminal import answer, inert
 
     for problem in draft.problems:
@@ -199,6 +203,8 @@ def show_draft(draft: Draft, request: JobRequest) -> None:
     if draft.environment:
         answer(f"Environment: {inert(draft.environment.name)}")
     answer(f"Asks for: {resources_words(request.resources)}")
+    if request.backend != "local":
+        answer(f"Where: {inert(asked_place(request))}")
     if draft.modules:
         answer(f"Goes with it: {inert(', '.join(draft.modules))}")
     if draft.output_folder:

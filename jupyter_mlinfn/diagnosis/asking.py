@@ -49,7 +49,16 @@ def diagnose(bench: Workbench) -> Diagnosis:
     with ThreadPoolExecutor(max_workers=len(_BESIDE)) as pool:
         beside = [pool.submit(_look, name, look, bench) for name, look in _BESIDE]
         checks = [_look(name, look, bench) for name, look in _ONE_AFTER_THE_OTHER]
+        checks += _further(bench)
         return Diagnosis(checks=(*checks, *(one.result() for one in beside)))
+
+
+def _further(bench: Workbench) -> tuple[Check, ...]:
+    try:
+        return systems.further(bench)
+    except Exception as error:  # whatever is broken is what the person wants to be told
+        text = f"Further back-ends could not be checked: {type(error).__name__}: {error}"
+        return (Check(name="back-ends", state="warning", text=text),)
 
 
 def _look(name: str, look: _Look, bench: Workbench) -> Check:

@@ -9,6 +9,7 @@ from jupyter_mlinfn.diagnosis.checks import Check
 from jupyter_mlinfn.model.jobs import Frozen
 
 if TYPE_CHECKING:
+    from jupyter_mlinfn.jobs.backends.protocol import Backend
     from jupyter_mlinfn.workbench import Workbench
 
 
@@ -37,7 +38,11 @@ def htcondor(bench: Workbench) -> Check:
 
 
 def _look(bench: Workbench, system: System) -> Check:
-    """Whether the programs of ``system`` are on the path, and whether we can use them."""
+    """Whether we can use ``system``; else which of its programs are not on the path."""
+    backend = bench.backends.get(system.name)
+    why = backend.missing() if backend else ""
+    if backend and not why:
+        return Check(name=system.name, state="ok", text=f"{system.title}: jobs can go there.")
     places = {program: shutil.which(program) for program in system.programs}
     absent = [program for program, place in places.items() if place is None]
     if absent:
@@ -45,7 +50,24 @@ def _look(bench: Workbench, system: System) -> Check:
         text = f"{system.title} {which}. Jobs run on this machine."
         return Check(name=system.name, state="missing", text=text)
     text = f"{system.title} is here: {places[system.programs[0]]}"
-    if system.name not in bench.backends:
-        hint = "This version has no back-end for it: jobs run on this machine."
-        return Check(name=system.name, state="warning", text=text, hint=hint)
-    return Check(name=system.name, state="ok", text=text)
+    hint = why or "This version has no back-end for it: jobs run on this machine."
+    return Check(name=system.name, state="warning", text=text, hint=hint)
+
+
+def further(bench: Workbench) -> tuple[Check, ...]:
+    """The back-ends that a site added by entry point, by name."""
+    named = {"local", SLURM.name, HTCONDOR.name}
+    return tuple(
+        _usable(backend) for name, backend in sorted(bench.backends.items()) if name not in named
+    )
+
+
+def _usable(backend: Backend) -> Check:
+    try:
+        why = backend.missing()
+    except Exception as error:  # a site's own back-end may fail in any way
+        text = f"{backend.title} cannot be used: {type(error).__name__}: {error}"
+        return Check(name=backend.name, state="warning", text=text)
+    if why:
+        return Check(name=backend.name, state="missing", text=f"{why} Jobs cannot go there.")
+    return Check(name=backend.name, state="ok", text=f"{backend.title}: jobs can go there.")

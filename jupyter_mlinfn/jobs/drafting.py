@@ -140,10 +140,13 @@ class Drafting:
                 f"{why} Jobs can go to: {there}.", code="backend-missing", field="backend"
             )
         prepared.backend = backend
-        problems = prepared.backend.check(prepared.resources, request.queue, request.charge)
-        if problems:
-            text = "\n".join(problem.text for problem in problems)
-            raise Refused(text, code=problems[0].code, problems=problems)
+        found = backend.check(prepared.resources, request.queue, request.charge)
+        for problem in found:
+            if problem.field in ("queue", "charge"):
+                prepared.refuse(problem.text, problem.code, problem.field, problem.hint)
+        if too_much := [one for one in found if one.field not in ("queue", "charge")]:
+            text = "\n".join(problem.text for problem in too_much)
+            raise Refused(text, code=too_much[0].code, problems=too_much)
 
     def _choose_environment(self, prepared: Prepared) -> None:
         asked, source = prepared.request.environment, prepared.source

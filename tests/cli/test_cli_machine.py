@@ -76,7 +76,7 @@ def test_the_doctor_finds_programs_on_the_path(program, tmp_path) -> None:
     for name in ("sbatch", "squeue", "apptainer"):
         (tools / name).write_text("#!/bin/sh\n")
         (tools / name).chmod(0o755)
-    path = {"PATH": f"{tools}:/usr/bin:/bin"}
+    path = {"PATH": str(tools)}  # a machine may have Slurm
     checks = program.run("doctor", "--json", env=path).json["checks"]
     seen = {check["name"]: check for check in checks}
     assert seen["apptainer"]["state"] == "ok"
