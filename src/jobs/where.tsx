@@ -126,6 +126,7 @@ function QueueField(
   const { model, form, fields, queues } = props;
   const queue = chosenQueue(form, fields);
   const usual = queues.find(one => one.default);
+  const silent = Boolean(chosenBackend(form, fields)?.missing);
   const known = fields.queue === '' || queue !== null;
   return (
     <Field
@@ -145,7 +146,10 @@ function QueueField(
             {usual ? `${usual.name} (default)` : 'the system’s choice'}
           </option>
           {!known && (
-            <option value={fields.queue}>{fields.queue} (not offered)</option>
+            <option value={fields.queue}>
+              {fields.queue}
+              {silent ? '' : ' (not offered)'}
+            </option>
           )}
           {queues
             .filter(one => one !== usual)
