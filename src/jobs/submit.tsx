@@ -4,7 +4,7 @@ import * as React from 'react';
 import type { JobRecord } from '../api/types';
 import { Field, TextField } from '../components/field';
 import { useModel } from '../components/panel';
-import { showBytes, showTime } from '../components/quantities';
+import { showBytes, showDuration, showTime } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
 import { problemOf } from './fields';
 import { Mismatch } from './mismatch';
@@ -258,6 +258,10 @@ function HowMuch({ model, form, fields }: IPartProps): React.ReactElement {
   const gpus = limits?.gpus
     ? `Up to ${limits.gpus} here.${models}`
     : 'None here.';
+  const time =
+    limits && queue?.time_limit
+      ? `Up to ${showDuration(limits.time)} here.`
+      : 'For example 8 h or 90 min.';
   return (
     <fieldset>
       <legend>How much</legend>
@@ -269,7 +273,7 @@ function HowMuch({ model, form, fields }: IPartProps): React.ReactElement {
         )}
         {text('memory', 'Memory', used)}
         {text('gpus', 'GPUs', limits ? gpus : undefined)}
-        {text('time', 'Time limit', 'For example 8 h or 90 min.')}
+        {text('time', 'Time limit', time)}
       </div>
     </fieldset>
   );

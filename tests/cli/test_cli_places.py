@@ -109,7 +109,7 @@ def test_an_unknown_place_is_answered_with_those_there_are(with_farm, notebook) 
     play(with_farm, "absent")
     told = with_farm.run(*words, "farm")
     assert told.code == 3
-    assert "The farm is closed. Jobs can go to: local." in told.err
+    assert "The farm is closed. Jobs can go to: local" in told.err
 
 
 def test_the_doctor_names_a_site_s_back_end_here_or_not(with_farm) -> None:

@@ -82,6 +82,8 @@ class Farm:
         return tuple(problems)
 
     def forecast(self, resources: Resources, queue: str | None = None) -> Forecast:
+        if (self.folder / "silent").exists():
+            return Forecast(starts_now=False, text="Waits until the farm answers.")
         if queue == "opportunistic":
             return Forecast(starts_now=True, text="Would start now in opportunistic.")
         return Forecast(starts_now=False, text="Would wait in normal behind 3 jobs.")

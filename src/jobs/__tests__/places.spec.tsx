@@ -253,6 +253,7 @@ describe('the form', () => {
     expect(html).toMatch(/<option[^>]*value="gpu"[^>]*selected/);
     expect(html).toContain('For training. Up to 1 h.');
     expect(html).toContain('Up to 2 here. Models: a100, t4.');
+    expect(html).toContain('>Up to 1 h here.<');
     expect(html).toContain('value="cms"');
   });
 
