@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from jupyter_mlinfn.environments.own import kernels, sharing
 from jupyter_mlinfn.environments.own.layout import Layout
@@ -19,6 +21,11 @@ from jupyter_mlinfn.model.environment_tasks import (
 )
 from jupyter_mlinfn.model.errors import Conflict, MlinfnError
 from jupyter_mlinfn.process.locks import held
+
+_ENDING: Final = 2.0
+"""Seconds that an engine needs at most to end after its result."""
+
+_LOOK_EVERY: Final = 0.01
 
 _DIED = "The program that did it was ended before it could say so"
 
@@ -46,8 +53,18 @@ def check_start(layout: Layout, request: TaskRequest, other: Task | None) -> Non
     if other is not None:
         raise _busy(request.name, f"The task {other.id} ({other.action}) works on it.")
     place = layout.place(request.name)
-    if place.folder.is_dir() and held(place.lock):
+    if place.folder.is_dir() and not _let_go(place.lock):
         raise _busy(request.name, "Another program works on it.")
+
+
+def _let_go(lock: Path) -> bool:
+    """Whether nobody holds it any more; an engine that has told its result is just about to end."""
+    until = time.monotonic() + _ENDING
+    while held(lock):
+        if time.monotonic() > until:
+            return False
+        time.sleep(_LOOK_EVERY)
+    return True
 
 
 def _check_free(layout: Layout, name: str) -> None:

@@ -21,6 +21,7 @@ from jupyter_mlinfn.model.environment_tasks import (
 )
 from jupyter_mlinfn.model.environments import EnvironmentUser
 from jupyter_mlinfn.model.errors import Conflict, Unavailable
+from jupyter_mlinfn.process.locks import held
 from tests.environments.engine.house import House, wait_for
 from tests.environments.engine.test_stopping import engine_of
 
@@ -146,7 +147,9 @@ def test_a_share_that_was_stopped_changes_nothing_for_others(
 def test_a_share_that_was_done_but_not_told(mine: House, tmp_path: Path) -> None:
     task = mine.tasks.start(Share(name="mine", folder=str(tmp_path)))
     mine.finished(task)
-    (mine.layout.task(task.id) / "result.json").unlink()
+    folder = mine.layout.task(task.id)
+    wait_for(lambda: not held(folder / "alive"))
+    (folder / "result.json").unlink()
     again = mine.tasks.read(task.id).result
     assert again is not None
     assert (again.state, "but it was done" in again.text) == ("interrupted", True)

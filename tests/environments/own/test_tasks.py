@@ -128,6 +128,17 @@ def test_an_environment_held_by_another_program_is_busy(
     assert tasks.wait(tasks.start(Create(name="one")).id, 20).state == "succeeded"
 
 
+def test_an_engine_that_is_just_ending_is_waited_for(
+    tasks: EnvironmentTasks, layout: Layout
+) -> None:
+    place = layout.place("one")
+    place.folder.mkdir(parents=True)
+    held = acquire(place.lock)
+    assert held is not None
+    threading.Timer(0.3, os.close, (held,)).start()
+    assert tasks.wait(tasks.start(Create(name="one")).id, 20).state == "succeeded"
+
+
 def test_what_exists_is_not_made_and_what_does_not_is_not_changed(
     tasks: EnvironmentTasks, layout: Layout
 ) -> None:
