@@ -10,7 +10,7 @@ import os
 import pwd
 from pathlib import Path
 
-from traitlets import Bool, Float, Int, List, Unicode, default
+from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode, default
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import (
     ConfigFileNotFound,
@@ -120,6 +120,26 @@ class Mlinfn(Configurable):
 
     hash_limit = Unicode(
         "4GiB", help="Inputs above this size are recorded by size and time only."
+    ).tag(config=True)
+
+    backends = List(
+        Unicode(),
+        help="Names of the back-ends to offer beside this machine; empty offers all there are.",
+    ).tag(config=True)
+
+    slurm_programs = Unicode(
+        "", help="Folder of Slurm's programs (sbatch, squeue, …); empty: they are on the path."
+    ).tag(config=True)
+
+    slurm_options = Dict(
+        key_trait=Enum(["queue", "evictable_queue", "charge", "qos", "gpu_model"]),
+        value_trait=Unicode(),
+        help="What jobs on Slurm get that name none: 'queue' (partition), 'evictable_queue' (for "
+        "jobs that may be evicted), 'charge' (account), 'qos', 'gpu_model' (type of the gres).",
+    ).tag(config=True)
+
+    slurm_poll_seconds = Float(
+        2.0, min=0.5, help="Slurm is asked about its jobs at most every so many seconds."
     ).tag(config=True)
 
     live_idle_minutes = Float(

@@ -199,7 +199,11 @@ class Workbench:
     @built_once
     def backend_context(self) -> BackendContext:
         """What a back-end may use."""
-        from jupyter_mlinfn.jobs.backends.protocol import BackendContext, LocalSettings
+        from jupyter_mlinfn.jobs.backends.protocol import (
+            BackendContext,
+            LocalSettings,
+            SlurmSettings,
+        )
         from jupyter_mlinfn.process.detach import own_program
 
         settings = self.settings
@@ -216,6 +220,12 @@ class Workbench:
                 memory=settings.job_memory_bytes,
                 reserve_memory=settings.reserve_memory_bytes,
             ),
+            slurm=SlurmSettings(
+                programs=settings.slurm_programs,
+                options=dict(settings.slurm_options),
+                poll=settings.slurm_poll_seconds,
+                user=settings.user,
+            ),
         )
 
     @built_once
@@ -223,7 +233,7 @@ class Workbench:
         """The back-ends by name, from the entry points ``jupyter_mlinfn.backends``."""
         from jupyter_mlinfn.jobs.backends.registry import load_backends
 
-        return load_backends(self.backend_context)
+        return load_backends(self.backend_context, self.settings.backends)
 
     @built_once
     def reconciler(self) -> Reconciler:

@@ -38,7 +38,9 @@ class Slot:
     ``slots`` is the machine's key in the index, ``machine`` its identity as
     :meth:`~jupyter_mlinfn.process.identity.MachineIdentity.as_dict` tells it. Memory in bytes,
     ``time`` in seconds, ``cpu_set`` CPU numbers (empty: any). ``dispatcher`` is the argv that
-    starts a dispatcher (empty: none is watched), its lock lies in ``state_dir``.
+    starts a dispatcher (empty: none is watched), its lock lies in ``state_dir``. ``system`` is
+    the batch system that gave the slot and ``system_id`` the job's number there; both are empty
+    on one's own machine.
     """
 
     job: str
@@ -55,6 +57,8 @@ class Slot:
     dispatcher: tuple[str, ...] = ()
     state_dir: str = ""
     accelerator_locks: str = ""
+    system: str = ""
+    system_id: str = ""
 
     def to_json(self) -> str:
         """For ``claim.json``."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from jupyter_mlinfn.jobs.accepting import hand_over
 from jupyter_mlinfn.jobs.backends.protocol import Backend, Observation
 from jupyter_mlinfn.jobs.cancelling import cancel
 from jupyter_mlinfn.jobs.folders import JobFolders
@@ -101,7 +102,7 @@ class Reconciler:
                 cancel(self._store, self._folders, backend, record)
             elif record.backend_id is None and record.state in WAITING and _is_old(record):
                 spec = self._folders.read_spec(record.id)
-                self._store.accepted(record.id, backend.submit(spec))
+                hand_over(self._store, backend, spec)
         except NotFound as error:
             _log.warning("Job %s cannot be handed over: %s", record.id, error)
         except MlinfnError as error:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from jupyter_mlinfn.jobs.accepting import hand_over
 from jupyter_mlinfn.jobs.bundle import BundleWriter, Contents, InputHashes, without_secrets
 from jupyter_mlinfn.jobs.drafting import DEFAULT_KERNEL, Drafting, Prepared
 from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
@@ -238,7 +239,7 @@ class Submission:
     def _hand_over(self, spec: JobSpec, record: JobRecord) -> JobRecord:
         """Tell the back-end. When it is silent the job waits, and the reconciler tries again."""
         try:
-            return self._store.accepted(spec.id, self._backends[spec.backend].submit(spec))
+            return hand_over(self._store, self._backends[spec.backend], spec)
         except (MlinfnError, OSError) as error:
             why = error.text if isinstance(error, MlinfnError) else str(error.strerror)
             _log.warning("The back-end %s did not take job %s: %s", spec.backend, spec.id, why)

@@ -152,6 +152,20 @@ class LocalSettings:
 
 
 @dataclass(frozen=True)
+class SlurmSettings:
+    """The owner's word on Slurm. ``programs``: the folder they lie in, empty: on the path.
+
+    ``options``: ``queue``, ``evictable_queue``, ``charge``, ``qos``, ``gpu_model`` for jobs that
+    name none. ``poll`` is the least number of seconds between two questions; ``user``: who asks.
+    """
+
+    programs: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    poll: float = 2.0
+    user: str = ""
+
+
+@dataclass(frozen=True)
 class BackendContext:
     """What a back-end is built from; ``workbench.py`` makes it.
 
@@ -167,4 +181,5 @@ class BackendContext:
     dispatcher_command: tuple[str, ...]
     state_dir: Path
     local: LocalSettings = field(default_factory=LocalSettings)
+    slurm: SlurmSettings = field(default_factory=SlurmSettings)
     accelerator_locks: Path | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -14,14 +14,18 @@ GROUP: Final = "jupyter_mlinfn.backends"
 _log = logging.getLogger(__name__)
 
 
-def load_backends(context: BackendContext) -> Mapping[str, Backend]:
-    """All back-ends by name, built from ``context``; ``local`` is always among them.
+def load_backends(context: BackendContext, allowed: Collection[str] = ()) -> Mapping[str, Backend]:
+    """The back-ends by name, built from ``context``; ``local`` is always among them.
+
+    ``allowed`` names those wanted beside ``local``; empty: all.
 
     A site's own back-end that cannot be loaded is left out with a line in the log: the others,
     and the jobs they run, must not suffer from it.
     """
     found: dict[str, Backend] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        if allowed and point.name not in (*allowed, "local"):
+            continue
         try:
             build: Callable[[BackendContext], Backend] = point.load()
             found[point.name] = build(context)

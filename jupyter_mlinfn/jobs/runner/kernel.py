@@ -134,7 +134,7 @@ def workdir(folder: AttemptFolder, spec: Mapping[str, Any]) -> Path:
 
 def _held_locks(slot: Slot | None) -> tuple[int, ...]:
     """Descriptors of the accelerator locks: held as long as any process of the job lives."""
-    if slot is None or not slot.accelerators:
+    if slot is None or not slot.accelerators or not slot.accelerator_locks:
         return ()
     found = []
     for entry in Path("/proc/self/fd").iterdir():

@@ -68,7 +68,7 @@ def conclude(over: Oversight) -> None:
 def _runs_again(folder: AttemptFolder, found: Verdict) -> bool:
     """Whether the person allowed a new attempt where the machine, not the job, ended this one."""
     code = (found.reason or {}).get("code")
-    return code in ("lost", "session-ended") and bool(folder.spec().get("evictable"))
+    return code in ("lost", "session-ended", "preempted") and bool(folder.spec().get("evictable"))
 
 
 def _began(folder: AttemptFolder) -> datetime | None:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Stop = Literal["cancel", "time-limit", "memory", "session"]
-"""Why the supervisor ended the job: asked to, out of time, over its memory, told to stop."""
+Stop = Literal["cancel", "time-limit", "memory", "session", "eviction"]
+"""Why the supervisor ended the job: asked to, out of time, over its memory, told to stop,
+its place taken back by the batch system."""
 
 _KILLED = frozenset({"kernel-died", "command-failed"})
 """What a runner says when something outside killed what it was running."""
@@ -64,6 +65,8 @@ def verdict(facts: Facts) -> Verdict:
         return _failed("out-of-memory", _out_of_memory(facts))
     if facts.stop == "session":
         return _failed("session-ended", _SESSION)
+    if facts.stop == "eviction":
+        return _failed("preempted", _PREEMPTED)
     if facts.no_space:
         return _failed("disk-full", _NO_SPACE)
     if told:
@@ -79,6 +82,10 @@ _KEPT = "What it had written so far was kept."
 _SESSION = (
     "This machine or container was told to stop while the job ran, and the job ended with it. "
     + _KEPT
+)
+_PREEMPTED = (
+    "The batch system told this job to end before its time: its place was needed for another job, "
+    "its machine was taken out of service, or somebody ended it there. " + _KEPT
 )
 _NO_SPACE = (
     "The disk was full. Free some space and run the job again. "

@@ -30,6 +30,8 @@ _SETTLE = 3.0
 _KILL_WITHIN = 30.0
 _MAX_STARTS = 3
 _RESERVE = 64 * 1024
+_WARNED = 90.0
+"""Seconds before its own limit by which a batch system warns at the earliest."""
 _GROUP_PREFIX = "mlinfn-"
 
 
@@ -128,7 +130,7 @@ class Oversight:
         """Start the runner; ``False`` when the slot was given back instead."""
         starts = 1 + (read_json(self.folder.runner) or {}).get("starts", 0)
         self._note_runner(None, starts)
-        if self.slot.accelerators and not self.locks:
+        if self.slot.accelerators and self.slot.accelerator_locks and not self.locks:
             # a predecessor died before it could hand its locks to a runner
             held = hold(Path(self.slot.accelerator_locks), self.slot.accelerators)
             if held is None:
@@ -234,7 +236,7 @@ class Oversight:
             elif time.monotonic() - self.started > self.slot.time:
                 self._ask_to_end("time-limit")
             elif self.told_to_end:
-                self._ask_to_end("session")
+                self._ask_to_end(self._why_told())
             elif over_memory:
                 self._end_hungry()
         elif time.monotonic() - self.stopped_at > _GRACE:
@@ -246,6 +248,16 @@ class Oversight:
         told = read_json(self.folder.runner) or {}
         if self.runner and this_machine().shares_processes(told.get("machine")):
             tree.send(self.runner, signal.SIGTERM, told.get("start_time"))
+
+    def _was_told(self) -> bool:
+        return self.told_to_end or signal.SIGTERM in signal.sigpending()
+
+    def _why_told(self) -> Stop:
+        """A machine stops; a batch system takes the place back, or its own limit comes near."""
+        if not self.slot.system:
+            return "session"
+        ran, limit = time.monotonic() - self.started, self.slot.time
+        return "time-limit" if ran > max(limit - _WARNED, limit / 2) else "eviction"
 
     def _end_hungry(self) -> None:
         """Kill everything but the runner, which then saves the partial notebook and ends."""
@@ -262,6 +274,9 @@ class Oversight:
 
         if self.folder.cancel.exists() and self.stop is None:
             self.stop = "cancel"
+        if self.stop is None and self.slot.system and self._was_told():
+            # all processes of the attempt were told at once, and the runner heeded it first
+            self.stop = self._why_told()
         conclude(self)
         self.group.remove()
         self.group.sweep(_GROUP_PREFIX)

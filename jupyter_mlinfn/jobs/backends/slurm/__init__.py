@@ -1,0 +1,1 @@
+"""Slurm by its own programs: ``sbatch``, ``squeue``, ``sinfo``, ``scancel``, ``sacct``."""
