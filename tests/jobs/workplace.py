@@ -88,10 +88,18 @@ class Listener:
     ) -> tuple[Problem, ...]:
         text = "This machine has 8 CPUs and 1 GPU."
         asked = {"cpus": resources.cpus > 8, "gpus": resources.gpus > 1}
-        return tuple(
-            Problem(code="asks-too-much", text=text, field=f"resources.{name}")
-            for name, too_much in asked.items()
-            if too_much
+        nowhere = {"queue": queue, "charge": charge}
+        return (
+            *(
+                Problem(code="asks-too-much", text=text, field=f"resources.{name}")
+                for name, too_much in asked.items()
+                if too_much
+            ),
+            *(
+                Problem(code=f"unknown-{name}", text="There is none here.", field=name)
+                for name, value in nowhere.items()
+                if value is not None
+            ),
         )
 
     def forecast(self, resources: Resources, queue: str | None = None) -> Forecast:
