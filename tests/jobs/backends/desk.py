@@ -86,7 +86,15 @@ class Desk:
 
     def partial(self, job: str, attempt: int = 1) -> list[str]:
         """The stream texts of an attempt's own notebook, as it was last saved."""
-        return texts(self.bench.folders.attempt(job, attempt) / "notebook.ipynb")
+        notebook = self.bench.folders.attempt(job, attempt) / "notebook.ipynb"
+        return texts(notebook) if notebook.exists() else []
+
+    def until_partial(self, job: str, printed: list[str], within: float = 30.0) -> None:
+        """Wait until the partial notebook of the first attempt holds what was printed."""
+        until = time.monotonic() + within
+        while self.partial(job) != printed:
+            assert time.monotonic() < until, self.story(job)
+            time.sleep(0.1)
 
     def close(self) -> None:
         """Close the index."""

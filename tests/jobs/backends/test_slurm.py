@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from jupyter_mlinfn.model.errors import MlinfnError
@@ -65,9 +63,7 @@ def test_a_waiting_job_says_why_and_leaves_slurm_when_it_is_cancelled(
 def test_a_running_job_that_is_cancelled_leaves_its_partial_notebook(desk: Desk) -> None:
     job = desk.submit("print('so far')", "import time; time.sleep(300)")
     running = desk.until(job.id, "running")
-    until = time.monotonic() + 30
-    while desk.partial(job.id) != ["so far\n"] and time.monotonic() < until:
-        time.sleep(0.1)
+    desk.until_partial(job.id, ["so far\n"])
     assert running.attempts == 1
     desk.bench.actions.cancel(job.id)
     done = desk.until(job.id, "cancelled")

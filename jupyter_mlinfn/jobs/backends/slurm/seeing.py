@@ -52,9 +52,10 @@ def observe(folders: JobFolders, record: JobRecord, job: SlurmJob | None) -> Obs
         # it may have ended since Slurm was asked
         return ended(folders, record) or _evicted(record, number, job)
     phase = states.phase(job) if job else None
-    if phase == "waits" and job is not None:
-        return _waits_again(number, job)
     alive = attempts.life(folder) in ("supervised", "elsewhere")
+    if phase == "waits" and job is not None and not alive:
+        return _waits_again(number, job)
+    # one that lives has started since Slurm was asked
     if alive or phase in ("starts", "runs", "unclear"):
         return _going(folder, record, number, job)
     return "no-word" if job is not None else "absent"
@@ -126,12 +127,9 @@ def _evicted(record: JobRecord, number: int, job: SlurmJob | None) -> Observatio
         return "no-word" if cancelled else "not-again"
     if phase == "waits":
         return _waits_again(number, job)
-    if phase == "runs" and job.state == "COMPLETING":
-        reason = Reason(code="preempted", text=_TAKEN)
-        return Observation(state="evicted", attempt=number, reason=reason, backend_id=job.id)
-    return Observation(
-        state="starting", attempt=number + 1, host=job.nodes or None, backend_id=job.id
-    )
+    # it is being ended, or its next start has not come so far as to make its attempt
+    reason = Reason(code="preempted", text=_TAKEN)
+    return Observation(state="evicted", attempt=number, reason=reason, backend_id=job.id)
 
 
 _TAKEN: Final = "Slurm took this job's place back for another job. It starts again by itself."
