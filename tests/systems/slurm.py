@@ -113,6 +113,26 @@ class Slurm:
         self._children["slurmctld"].kill()
         self._children["slurmctld"].wait()
 
+    def save_state(self) -> Path:
+        """A copy of what slurmctld has saved, for :meth:`crash_to`."""
+        copy = self.work / "saved"
+        shutil.rmtree(copy, ignore_errors=True)
+        # an orderly end saves everything, and nothing is written while it is copied
+        self._children["slurmctld"].terminate()
+        self._children["slurmctld"].wait()
+        shutil.copytree(self.work / "state", copy)
+        self.start_controller()
+        self.until_answers()
+        return copy
+
+    def crash_to(self, saved: Path) -> None:
+        """``kill -9`` slurmctld and start it with what it had saved then: all since is lost."""
+        self.kill_controller()
+        shutil.rmtree(self.work / "state")
+        shutil.copytree(saved, self.work / "state")
+        self.start_controller()
+        self.until_answers()
+
     def until_answers(self) -> None:
         """Wait until slurmctld answers with all nodes up."""
         self._until(lambda: self.call("squeue", "-h")[0] == 0, "slurmctld")

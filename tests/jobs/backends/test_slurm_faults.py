@@ -1,0 +1,159 @@
+"""Slurm that lies, sleeps, forgets or is killed: nothing is submitted twice or ends wrongly."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import time
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from jupyter_mlinfn.jobs.backends.slurm import calls
+from jupyter_mlinfn.jobs.backends.slurm.backend import SlurmBackend
+from jupyter_mlinfn.jobs.backends.slurm.handing import Note, read_note
+from jupyter_mlinfn.model.errors import Unavailable
+from tests.jobs.backends.desk import Desk, texts
+from tests.systems.slurm import Slurm
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+SHORT = {"absent": 1.0, "not-again": 1.0, "no-word": 1.0}
+
+SILENCES = {
+    "fails": "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2\nexit 1",
+    "fails and says nothing": "exit 1",
+    "sleeps": "exec sleep 60",
+    "garbage": "head -c 3000 /dev/urandom",
+    "half a line": "printf 'mlinfn\\0371\\037RUN'",
+    "another program": "echo 'JOBID PARTITION NAME'",
+}
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that comes first on the path, empty: what a test puts there replaces Slurm's."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return folder
+
+
+def replace(folder: Path, program: str, body: str) -> None:
+    path = folder / program
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def names(cluster: Slurm) -> list[str]:
+    return cluster.call("squeue", "-h", "--states=all", "-o", "%j")[1].split()
+
+
+@pytest.mark.parametrize("silence", SILENCES)
+def test_silence_is_unknown_and_never_an_end(
+    desk: Desk, programs: Path, silence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "_ANSWERS_WITHIN", 0.5)
+    monkeypatch.setattr(SlurmBackend, "patience", SHORT)
+    job = desk.submit("import time; time.sleep(6)", "print('whole')")
+    desk.until(job.id, "running")
+    replace(programs, "squeue", SILENCES[silence])
+    time.sleep(0.6)
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        seen = desk.look(job.id)
+        assert seen.state == "running"
+        time.sleep(0.2)
+    assert seen.unknown_since is not None
+    (programs / "squeue").unlink()
+    done = desk.until(job.id, "succeeded")
+    assert done.unknown_since is None
+    assert texts(done.output) == ["whole\n"]
+
+
+def test_two_processes_that_hand_over_one_job_make_one(desk: Desk, cluster: Slurm) -> None:
+    job = desk.submit("print(1)", queue="closed")
+    spec = desk.bench.folders.read_spec(job.id)
+    assert desk.another().backends["slurm"].submit(spec) == job.backend_id
+    # killed after sbatch had answered and before that was noted
+    folder = desk.bench.folders.job(job.id)
+    (folder / "slurm.json").write_text(Note(tried_at=time.time()).model_dump_json())
+    assert desk.another().backends["slurm"].submit(spec) == job.backend_id
+    assert names(cluster).count(f"mlinfn-{job.id}") == 1
+
+
+def test_a_timeout_after_slurm_took_the_job_makes_one_job(
+    desk: Desk, cluster: Slurm, programs: Path
+) -> None:
+    real = shutil.which("sbatch")
+    assert real is not None
+    said = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+    replace(programs, "sbatch", f"'{real}' \"$@\" >/dev/null\necho '{said}' >&2\nexit 1")
+    job = desk.submit("print(1)", queue="closed")
+    assert job.backend_id is None
+    assert job.state == "queued"
+    spec = desk.bench.folders.read_spec(job.id)
+    number = desk.bench.backends["slurm"].submit(spec)
+    assert number.isdecimal()
+    assert names(cluster).count(f"mlinfn-{job.id}") == 1
+
+
+def test_what_may_still_arrive_is_not_submitted_again(
+    desk: Desk, cluster: Slurm, programs: Path
+) -> None:
+    replace(programs, "sbatch", "exit 1")
+    job = desk.submit("print(1)", queue="closed")
+    (programs / "sbatch").unlink()
+    spec = desk.bench.folders.read_spec(job.id)
+    with pytest.raises(Unavailable):
+        desk.bench.backends["slurm"].submit(spec)
+    assert f"mlinfn-{job.id}" not in names(cluster)
+    folder = desk.bench.folders.job(job.id)
+    (folder / "slurm.json").write_text(Note(tried_at=time.time() - 60).model_dump_json())
+    assert desk.bench.backends["slurm"].submit(spec).isdecimal()
+
+
+def test_what_slurm_refuses_for_good_fails_with_its_words(desk: Desk, programs: Path) -> None:
+    said = "sbatch: error: Batch job submission failed: Invalid account or account/partition"
+    replace(programs, "sbatch", f"echo '{said}' >&2\nexit 1")
+    job = desk.submit("print(1)")
+    assert job.state == "failed"
+    assert job.reason is not None
+    assert job.reason.code == "refused-by-system"
+    assert "Invalid account" in job.reason.text
+
+
+def test_a_job_that_slurm_forgot_is_handed_over_once_more_and_only_once(
+    desk: Desk, cluster: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """slurmctld is killed with what it had saved before the job: as after a crash in time."""
+    monkeypatch.setattr(SlurmBackend, "patience", SHORT)
+    saved = cluster.save_state()
+    job = desk.submit("print(1)", queue="closed")
+    cluster.crash_to(saved)
+    assert names(cluster) == []
+    until = time.monotonic() + 30
+    folder = desk.bench.folders.job(job.id)
+    while not names(cluster) and time.monotonic() < until:
+        assert desk.look(job.id).state == "queued"
+        time.sleep(0.2)
+    assert names(cluster) == [f"mlinfn-{job.id}"]
+    assert read_note(folder).again == 1
+    cluster.crash_to(saved)
+    done = desk.until(job.id, "failed")
+    assert done.reason is not None
+    assert done.reason.code == "lost"
+    assert names(cluster) == []
+    assert not cast("SlurmBackend", desk.bench.backends["slurm"])._again
+
+
+def test_a_killed_controller_ends_no_job(desk: Desk, cluster: Slurm) -> None:
+    job = desk.submit("import time; time.sleep(8)", "print('whole')")
+    desk.until(job.id, "running")
+    time.sleep(5)  # a job younger than that is started twice by Slurm itself, and held
+    cluster.kill_controller()
+    assert desk.look(job.id).state == "running"
+    cluster.start_controller()
+    cluster.until_answers()
+    assert texts(desk.until(job.id, "succeeded").output) == ["whole\n"]
