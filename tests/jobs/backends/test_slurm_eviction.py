@@ -42,6 +42,21 @@ def test_an_evictable_job_is_evicted_and_its_second_attempt_succeeds(
     assert desk.partial(job.id, 1) == ["start 1\n"]
 
 
+def test_what_slurm_does_not_start_again_by_itself_is_handed_over_again(
+    desk: Desk, cluster: Slurm
+) -> None:
+    """Told to end, the job is over for Slurm before that could queue it again."""
+    job = desk.submit(*CELLS, evictable=True)
+    desk.until(job.id, "running")
+    desk.until_partial(job.id, ["start 1\n"])
+    cluster.call("scancel", "--batch", "--signal=TERM", str(job.backend_id))
+    assert desk.until(job.id, "evicted").attempts == 1
+    done = desk.until(job.id, "succeeded")
+    assert done.attempts == 2
+    assert done.backend_id != job.backend_id
+    assert texts(done.output) == ["start 2\n", "done\n"]
+
+
 def test_a_job_that_may_not_be_evicted_fails_and_says_why(desk: Desk, cluster: Slurm) -> None:
     job = desk.submit(*CELLS, queue="opportunistic")
     desk.until(job.id, "running")

@@ -46,8 +46,10 @@ def replace(folder: Path, program: str, body: str) -> None:
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
-def names(cluster: Slurm) -> list[str]:
-    return cluster.call("squeue", "-h", "--states=all", "-o", "%j")[1].split()
+def known(cluster: Slurm, job: str) -> int:
+    """How many jobs Slurm knows under this one's name, ended ones too."""
+    told = cluster.call("squeue", "-h", "--states=all", "-o", "%j")[1].split()
+    return told.count(f"mlinfn-{job}")
 
 
 @pytest.mark.parametrize("silence", SILENCES)
@@ -80,7 +82,7 @@ def test_two_processes_that_hand_over_one_job_make_one(desk: Desk, cluster: Slur
     folder = desk.bench.folders.job(job.id)
     (folder / "slurm.json").write_text(Note(tried_at=time.time()).model_dump_json())
     assert desk.another().backends["slurm"].submit(spec) == job.backend_id
-    assert names(cluster).count(f"mlinfn-{job.id}") == 1
+    assert known(cluster, job.id) == 1
 
 
 def test_a_timeout_after_slurm_took_the_job_makes_one_job(
@@ -96,7 +98,7 @@ def test_a_timeout_after_slurm_took_the_job_makes_one_job(
     spec = desk.bench.folders.read_spec(job.id)
     number = desk.bench.backends["slurm"].submit(spec)
     assert number.isdecimal()
-    assert names(cluster).count(f"mlinfn-{job.id}") == 1
+    assert known(cluster, job.id) == 1
 
 
 def test_what_may_still_arrive_is_not_submitted_again(
@@ -108,7 +110,7 @@ def test_what_may_still_arrive_is_not_submitted_again(
     spec = desk.bench.folders.read_spec(job.id)
     with pytest.raises(Unavailable):
         desk.bench.backends["slurm"].submit(spec)
-    assert f"mlinfn-{job.id}" not in names(cluster)
+    assert known(cluster, job.id) == 0
     folder = desk.bench.folders.job(job.id)
     (folder / "slurm.json").write_text(Note(tried_at=time.time() - 60).model_dump_json())
     assert desk.bench.backends["slurm"].submit(spec).isdecimal()
@@ -132,20 +134,55 @@ def test_a_job_that_slurm_forgot_is_handed_over_once_more_and_only_once(
     saved = cluster.save_state()
     job = desk.submit("print(1)", queue="closed")
     cluster.crash_to(saved)
-    assert names(cluster) == []
+    assert known(cluster, job.id) == 0
     until = time.monotonic() + 30
     folder = desk.bench.folders.job(job.id)
-    while not names(cluster) and time.monotonic() < until:
+    while not known(cluster, job.id) and time.monotonic() < until:
         assert desk.look(job.id).state == "queued"
         time.sleep(0.2)
-    assert names(cluster) == [f"mlinfn-{job.id}"]
+    assert known(cluster, job.id) == 1
     assert read_note(folder).again == 1
     cluster.crash_to(saved)
     done = desk.until(job.id, "failed")
     assert done.reason is not None
     assert done.reason.code == "lost"
-    assert names(cluster) == []
+    assert known(cluster, job.id) == 0
     assert not cast("SlurmBackend", desk.bench.backends["slurm"])._again
+
+
+def test_a_cancelled_job_that_slurm_forgot_is_not_handed_over_again(
+    desk: Desk, cluster: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SlurmBackend, "patience", SHORT)
+    saved = cluster.save_state()
+    job = desk.submit("print(1)", queue="closed")
+    cluster.crash_to(saved)
+    desk.bench.actions.cancel(job.id)
+    assert desk.until(job.id, "cancelled").attempts == 0
+    assert known(cluster, job.id) == 0
+
+
+def test_what_only_the_accounting_knows_is_asked_there(
+    desk: Desk, cluster: Slurm, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``sacct`` is a program that tells what a real one with slurmdbd told."""
+    monkeypatch.setattr(SlurmBackend, "patience", SHORT)
+    saved = cluster.save_state()
+    job = desk.submit("print(1)", queue="closed")
+    cluster.crash_to(saved)
+    replace(programs, "sacct", "echo 'sacct: error: slurmdbd: Connection refused' >&2\nexit 1")
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        seen = desk.look(job.id)
+        assert seen.state == "queued"
+        time.sleep(0.2)
+    assert seen.unknown_since is not None
+    told = ("%s", "NODE_FAIL", "n1", "closed", "mlinfn-%s", "x")
+    line = "\\037".join(told) % (job.backend_id, job.id)
+    replace(programs, "sacct", f"printf '{line}\\n'")
+    done = desk.until(job.id, "failed")
+    assert done.reason is not None
+    assert done.reason.code == "node-lost"
 
 
 def test_a_killed_controller_ends_no_job(desk: Desk, cluster: Slurm) -> None:

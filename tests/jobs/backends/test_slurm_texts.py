@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlinfn.jobs.backends.slurm import parsing, room, script, states
+from jupyter_mlinfn.jobs.backends.slurm import calls, parsing, room, script, states
 from jupyter_mlinfn.jobs.backends.slurm.parsing import SEPARATOR, SlurmJob
-from jupyter_mlinfn.model.errors import Refused
+from jupyter_mlinfn.model.errors import PartMissing, Refused
 from jupyter_mlinfn.model.jobs import Resources
 from tests.jobs.workplace import make_spec
 
@@ -168,9 +169,7 @@ def test_reasons_in_words(reason: str, code: str, word: str) -> None:
     assert word in told.text
 
 
-def test_the_script_holds_nothing_a_person_wrote(tmp_path: object) -> None:
-    from pathlib import Path
-
+def test_the_script_holds_nothing_a_person_wrote() -> None:
     folder = Path("/data/it's $(here); #SBATCH --uid=0")
     text = script.script(folder).decode()
     assert text.splitlines()[0] == "#!/bin/sh"
@@ -181,8 +180,6 @@ def test_the_script_holds_nothing_a_person_wrote(tmp_path: object) -> None:
 
 
 def test_options_carry_the_job_and_no_words_of_its_name() -> None:
-    from pathlib import Path
-
     spec = make_spec(name="x\n#SBATCH --uid=0", queue="gpu", charge="ml", evictable=True, gpus=2)
     given = script.options(spec, Path("/data/jobs/100%"), {"gpu_model": "t4", "qos": "low"}, 3600)
     assert not any("uid" in word for word in given)
@@ -195,6 +192,16 @@ def test_options_carry_the_job_and_no_words_of_its_name() -> None:
     assert "--time=60" in given
     with pytest.raises(Refused):
         script.options(spec.model_copy(update={"queue": "--wrap=id"}), Path("/d"), {}, None)
+
+
+def test_without_slurm_the_back_end_says_so_and_nothing_is_asked(tmp_path: Path) -> None:
+    assert "not on this machine" in calls.Local(str(tmp_path)).missing()
+    for name in calls.NEEDED[1:]:
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o700)
+    assert "sbatch" in calls.Local(str(tmp_path)).missing()
+    with pytest.raises(PartMissing):
+        calls.Local(str(tmp_path)).run("sbatch", deadline=1)
 
 
 def test_what_can_never_run_is_told_with_what_there_is() -> None:

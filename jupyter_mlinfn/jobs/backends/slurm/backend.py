@@ -27,6 +27,7 @@ from jupyter_mlinfn.model.quantities import MAX_DURATION, MAX_MEMORY
 _log = logging.getLogger(__name__)
 
 _OFFER_FOR: Final = 10.0
+_SILENT_FOR: Final = 5.0
 _CANCEL_EVERY: Final = 10.0
 _GENTLE_FOR: Final = 60.0
 _WIDEST: Final = Resources(cpus=4096, memory=MAX_MEMORY, gpus=64, time=MAX_DURATION)
@@ -56,7 +57,9 @@ class SlurmBackend:
         self._table: tuple[float, dict[str, list[SlurmJob]]] = (0.0, {})
         self._offer: tuple[float, tuple[Group, ...]] = (0.0, ())
         self._doubts: dict[tuple[JobId, seeing.Doubt], float] = {}
-        self._again: dict[JobId, bool] = {}
+        self._again: dict[JobId, tuple[str | None, bool]] = {}
+        self._unaccounted: frozenset[JobId] = frozenset()
+        self._silence: tuple[float, str] = (0.0, "")
         self._cancels: dict[JobId, tuple[float, float]] = {}
 
     # --- what there is --------------------------------------------------------------------------
@@ -118,6 +121,8 @@ class SlurmBackend:
             self._context.store.observe_all(seen)
             raise
         for record in left:
+            if record.id in self._unaccounted:
+                continue  # only the accounting could tell, and it is silent
             jobs = table.get(NAME + record.id)
             if told := self._observe(record, current(jobs) if jobs else None):
                 seen[record.id] = told
@@ -141,9 +146,9 @@ class SlurmBackend:
 
     def heal(self) -> None:
         """Hand over again what Slurm lost or did not start again."""
-        for job, lost in list(self._again.items()):
+        for job, (after, lost) in list(self._again.items()):
             try:
-                self._hand_again(job, lost=lost)
+                self._hand_again(job, after, lost=lost)
             except Unavailable as error:
                 _log.info("Job %s waits to be handed to Slurm again: %s", job, error)
                 continue
@@ -171,15 +176,17 @@ class SlurmBackend:
         _number, folder = seeing.newest(self._context.folders, record.id)
         ran = folder is not None and folder.begun.exists() and not folder.end.exists()
         note = read_note(self._context.folders.job(record.id))
+        if record.cancelling:
+            return seeing.cancelled(self._context.folders, record)
         if ran or (doubt == "absent" and note.again):
             return seeing.lost(self._context.folders, record)
-        self._again[record.id] = doubt == "absent"
-        return seeing.handed_again(record)
+        self._again[record.id] = (note.id, doubt == "absent")
+        return seeing.handed_again(record, doubt)
 
-    def _hand_again(self, job: JobId, *, lost: bool) -> None:
+    def _hand_again(self, job: JobId, after: str | None, *, lost: bool) -> None:
         spec = self._context.folders.read_spec(job)
         folder = self._context.folders.job(job)
-        number = self._handing.again(spec, folder, self._time_limit(spec), lost=lost)
+        number = self._handing.again(spec, folder, self._time_limit(spec), after, lost=lost)
         self._context.store.accepted(job, number)
         self._forget_doubts(job)
         self._table = (0.0, {})
@@ -194,14 +201,18 @@ class SlurmBackend:
             if asked_at and time.monotonic() - asked_at < self._context.slurm.poll:
                 return table
             now, table = time.monotonic(), self._calls.jobs()
-            absent = [
-                record.backend_id
-                for record in records
-                if record.backend_id and NAME + record.id not in table
-            ]
-            table |= self._calls.accounted(absent)
+            self._add_accounted(table, [one for one in records if NAME + one.id not in table])
             self._table = (now, table)
             return table
+
+    def _add_accounted(self, table: dict[str, list[SlurmJob]], absent: Sequence[JobRecord]) -> None:
+        """Fill in what only the accounting still knows; note for whom it was silent."""
+        self._unaccounted = frozenset()
+        try:
+            table |= self._calls.accounted([one.backend_id for one in absent if one.backend_id])
+        except Unavailable as error:
+            _log.warning("Of %d jobs only the accounting could tell: %s", len(absent), error)
+            self._unaccounted = frozenset(one.id for one in absent)
 
     def _lasts(self, job: JobId, doubt: seeing.Doubt) -> bool:
         since = self._doubts.setdefault((job, doubt), time.monotonic())
@@ -243,7 +254,15 @@ class SlurmBackend:
 
     def _groups(self) -> tuple[Group, ...]:
         asked_at, groups = self._offer
-        if not asked_at or time.monotonic() - asked_at > _OFFER_FOR:
+        if asked_at and time.monotonic() - asked_at < _OFFER_FOR:
+            return groups
+        silent_at, why = self._silence
+        if silent_at and time.monotonic() - silent_at < _SILENT_FOR:
+            raise Unavailable(why, code="slurm-silent")
+        try:
             groups = self._calls.groups()
-            self._offer = (time.monotonic(), groups)
+        except Unavailable as error:
+            self._silence = (time.monotonic(), error.text)
+            raise
+        self._offer = (time.monotonic(), groups)
         return groups

@@ -18,6 +18,7 @@ from jupyter_mlinfn.process.run import Completed, run
 NEEDED: Final = ("sbatch", "squeue", "scancel", "sinfo")
 
 _ANSWERS_WITHIN: Final = 15.0
+_TELLS_WITHIN: Final = 3.0
 _SUBMITS_WITHIN: Final = 30.0
 _LARGEST_ANSWER: Final = 32 * 2**20
 _PASSED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "SLURM_CONF", "LD_LIBRARY_PATH")
@@ -105,7 +106,7 @@ class Calls:
 
     def groups(self) -> tuple[Group, ...]:
         """What there is and what is free."""
-        done = self._must("sinfo", "-h", "-a", "-O", parsing.SINFO_FORMAT)
+        done = self._ask("sinfo", "-h", "-a", "-O", parsing.SINFO_FORMAT)
         found, unread = parsing.groups(_answer(done, "sinfo"))
         if unread and not found:
             raise _silent("sinfo", "its answer cannot be read")
@@ -154,10 +155,14 @@ class Calls:
     def _must(self, program: str, *arguments: str) -> Completed:
         return self.transport.run(program, *arguments, deadline=_ANSWERS_WITHIN)
 
+    def _ask(self, program: str, *arguments: str) -> Completed:
+        """As :meth:`_must`, for what a person waits for."""
+        return self.transport.run(program, *arguments, deadline=_TELLS_WITHIN)
+
     def _run(self, program: str, *arguments: str) -> Completed | None:
-        """As :meth:`_must`; ``None`` where the program is not installed."""
+        """As :meth:`_ask`; ``None`` where the program is not installed."""
         try:
-            return self._must(program, *arguments)
+            return self._ask(program, *arguments)
         except PartMissing:
             return None
 

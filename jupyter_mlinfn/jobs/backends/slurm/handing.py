@@ -63,9 +63,14 @@ class Handing:
         """
         return self._locked(spec, job_folder, limit, after=None)
 
-    def again(self, spec: JobSpec, job_folder: Path, limit: int | None, *, lost: bool) -> str:
-        """Submit once more a job that Slurm lost, or ended without starting it again."""
-        return self._locked(spec, job_folder, limit, after=read_note(job_folder).id, lost=lost)
+    def again(
+        self, spec: JobSpec, job_folder: Path, limit: int | None, after: str | None, *, lost: bool
+    ) -> str:
+        """Submit once more what was the job ``after``, which Slurm lost or did not start again.
+
+        Of several processes that find that out, one submits.
+        """
+        return self._locked(spec, job_folder, limit, after=after, lost=lost)
 
     def _locked(
         self,
@@ -102,7 +107,9 @@ class Handing:
     def _find(self, spec: JobSpec, note: Note, after: str | None) -> str | None:
         """The job an earlier call made, if any. Raises while that call may still be going on."""
         present = self._calls.named(NAME + spec.id)
-        mine = [job for job in present if job.comment == spec.token and job.id != after]
+        mine = [job for job in present if job.comment == spec.token]
+        if after is not None:  # what is over is what is handed over again
+            mine = [job for job in mine if phase(job) != "over"]
         if mine:
             return current(mine).id
         if not note.answered and time.time() - note.tried_at < _ON_ITS_WAY:

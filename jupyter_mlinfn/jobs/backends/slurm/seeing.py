@@ -97,11 +97,21 @@ def lost(folders: JobFolders, record: JobRecord) -> Observation:
     return Observation(state="failed", attempt=_for_end(record, number), reason=reason)
 
 
-def handed_again(record: JobRecord) -> Observation:
-    """A job that Slurm lost before it began, and that is given to it once more."""
-    text = "Slurm lost this job before it began. It is handed over once more."
+def cancelled(folders: JobFolders, record: JobRecord) -> Observation:
+    """The end of a job that was cancelled, and that Slurm does not know any more."""
+    number, _folder = newest(folders, record.id)
+    attempt = max(number, record.attempts)
+    return Observation(state="cancelled", attempt=attempt, reason=states.CANCELLED_THERE)
+
+
+def handed_again(record: JobRecord, doubt: Doubt) -> Observation:
+    """A job that is given to Slurm once more."""
     state: JobState = "evicted" if record.attempts else "queued"
-    reason = Reason(code="lost", text=text)
+    if doubt == "not-again":
+        reason = Reason(code="preempted", text=_TAKEN)
+    else:
+        text = "Slurm lost this job before it began. It is handed over once more."
+        reason = Reason(code="lost", text=text)
     return Observation(state=state, attempt=record.attempts, reason=reason)
 
 
