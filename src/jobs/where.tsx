@@ -117,7 +117,9 @@ function placeHint(
   if (choice?.missing) {
     return `${choice.missing} A job submitted now waits until it answers.`;
   }
-  return model.draft?.forecast?.starts_now ? 'Starts now.' : undefined;
+  // a batch system may have room and decide otherwise: its own words are in the live line
+  const here = choice?.name === LOCAL && model.draft?.forecast?.starts_now;
+  return here ? 'Starts now.' : undefined;
 }
 
 function QueueField(

@@ -242,6 +242,7 @@ describe('the form', () => {
     const html = draw();
     expect(html).toMatch(/<option[^>]*selected[^>]*>This machine</);
     expect(html).toContain('>Slurm<');
+    expect(html).toContain('Starts now.');
     expect(html).not.toContain('>Queue<');
     expect(html).not.toContain('Charge to');
   });
@@ -250,6 +251,7 @@ describe('the form', () => {
     await open(two(onSlurm));
     const html = draw();
     expect(html).toContain('>normal (default)<');
+    expect(html).not.toContain('Starts now.');
     expect(html).toMatch(/<option[^>]*value="gpu"[^>]*selected/);
     expect(html).toContain('For training. Up to 1 h.');
     expect(html).toContain('Up to 2 here. Models: a100, t4.');
