@@ -128,7 +128,7 @@ wheel: install ## dist/*.whl with the prebuilt front end
 
 openapi: $(STAMPS)/python ## renew docs/openapi.json and the TypeScript types
 	$(BIN)/python -m jupyter_mlinfn.server.openapi docs/openapi.json
-	$(JLPM) generate:types && $(JLPM) prettier --write src/api/generated.ts
+	$(JLPM) generate:types && $(JLPM) prettier --ignore-path /dev/null --write src/api/generated.ts
 
 docs: install ## docs/_build/html
 	$(BIN)/pip install -q -c constraints.txt -e '.[docs]' --no-build-isolation

@@ -4,5522 +4,5625 @@
  */
 
 export interface paths {
-    "/mlinfn/api/v1/doctor": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What this machine offers, what is missing, what to do */
-        get: operations["runDoctor"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+  '/mlinfn/api/v1/doctor': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Your own environments, managed and found ones */
-        get: operations["listEnvironments"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** What this machine offers, what is missing, what to do */
+    get: operations['runDoctor'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments/difference": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What is other in one environment or lock than in another */
-        get: operations["compareEnvironments"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Your own environments, managed and found ones */
+    get: operations['listEnvironments'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments/difference': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments/gc": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What no environment, kernel or job uses any more */
-        get: operations["planCleanup"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** What is other in one environment or lock than in another */
+    get: operations['compareEnvironments'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments/gc': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments/packages": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Packages and versions in the configured channels, as one types */
-        get: operations["searchPackages"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** What no environment, kernel or job uses any more */
+    get: operations['planCleanup'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments/packages': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments/tasks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What runs, and what ended within the last hour */
-        get: operations["listTasks"];
-        put?: never;
-        /** Create, clone, change, restore, lock, pack or share an environment, or free space */
-        post: operations["startTask"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Packages and versions in the configured channels, as one types */
+    get: operations['searchPackages'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments/tasks': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments/tasks/{task}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How far a task is, or how it ended */
-        get: operations["readTask"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** What runs, and what ended within the last hour */
+    get: operations['listTasks'];
+    put?: never;
+    /** Create, clone, change, restore, lock, pack or share an environment, or free space */
+    post: operations['startTask'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments/tasks/{task}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments/tasks/{task}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** End a task; what it had begun is taken away */
-        post: operations["cancelTask"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** How far a task is, or how it ended */
+    get: operations['readTask'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments/tasks/{task}/cancel': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** All that is known of one environment */
-        get: operations["readEnvironment"];
-        put?: never;
-        post?: never;
-        /** Delete one of your environments; refused while something uses it */
-        delete: operations["deleteEnvironment"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    get?: never;
+    put?: never;
+    /** End a task; what it had begun is taken away */
+    post: operations['cancelTask'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments/{name}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments/{name}/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** An environment as environment.yml, conda-lock.yml or a list of addresses */
-        get: operations["exportEnvironment"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** All that is known of one environment */
+    get: operations['readEnvironment'];
+    put?: never;
+    post?: never;
+    /** Delete one of your environments; refused while something uses it */
+    delete: operations['deleteEnvironment'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments/{name}/export': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments/{name}/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The states an environment was in, newest first */
-        get: operations["environmentHistory"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** An environment as environment.yml, conda-lock.yml or a list of addresses */
+    get: operations['exportEnvironment'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments/{name}/history': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/environments/{name}/kernel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Offer an environment as a kernel */
-        post: operations["registerKernel"];
-        /** Offer an environment as a kernel no longer */
-        delete: operations["unregisterKernel"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The states an environment was in, newest first */
+    get: operations['environmentHistory'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/environments/{name}/kernel': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/gpus": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The accelerators, their signals and their holders, now */
-        get: operations["readGpus"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    get?: never;
+    put?: never;
+    /** Offer an environment as a kernel */
+    post: operations['registerKernel'];
+    /** Offer an environment as a kernel no longer */
+    delete: operations['unregisterKernel'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/gpus': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/gpus/{uuid}/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The last minutes of one accelerator */
-        get: operations["readGpuHistory"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The accelerators, their signals and their holders, now */
+    get: operations['readGpus'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/gpus/{uuid}/history': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One page of jobs, newest first */
-        get: operations["listJobs"];
-        put?: never;
-        /** Submit a notebook, a script or a cell as a job */
-        post: operations["submitJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The last minutes of one accelerator */
+    get: operations['readGpuHistory'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/jobs/cleanup": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Remove ended jobs, or show what would go */
-        post: operations["cleanUpJobs"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** One page of jobs, newest first */
+    get: operations['listJobs'];
+    put?: never;
+    /** Submit a notebook, a script or a cell as a job */
+    post: operations['submitJob'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/cleanup': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/jobs/draft": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Check a request: all problems at once, and a forecast */
-        post: operations["draftJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    get?: never;
+    put?: never;
+    /** Remove ended jobs, or show what would go */
+    post: operations['cleanUpJobs'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/draft': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/jobs/form": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What a submit form needs: parameters, kernels, defaults */
-        get: operations["jobForm"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    get?: never;
+    put?: never;
+    /** Check a request: all problems at once, and a forecast */
+    post: operations['draftJob'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/form': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/jobs/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** All that is known of one job */
-        get: operations["readJob"];
-        put?: never;
-        post?: never;
-        /** Delete an ended job and its folder */
-        delete: operations["deleteJob"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** What a submit form needs: parameters, kernels, defaults */
+    get: operations['jobForm'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/jobs/{id}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** End a job */
-        post: operations["cancelJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** All that is known of one job */
+    get: operations['readJob'];
+    put?: never;
+    post?: never;
+    /** Delete an ended job and its folder */
+    delete: operations['deleteJob'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/cancel': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/jobs/{id}/kernel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Where to open a kernel to look at a failure */
-        post: operations["jobKernel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    get?: never;
+    put?: never;
+    /** End a job */
+    post: operations['cancelJob'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/kernel': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/jobs/{id}/log": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A piece of the job's log, by byte offset */
-        get: operations["readJobLog"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    get?: never;
+    put?: never;
+    /** Where to open a kernel to look at a failure */
+    post: operations['jobKernel'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/log': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/jobs/{id}/notebook": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The job's notebook as far as it has come */
-        get: operations["readJobNotebook"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** A piece of the job's log, by byte offset */
+    get: operations['readJobLog'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/notebook': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/jobs/{id}/rerun": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Submit the same request again, or an edited one */
-        post: operations["rerunJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The job's notebook as far as it has come */
+    get: operations['readJobNotebook'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/rerun': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/api/v1/notebooks/save": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Ask the open JupyterLab to save a notebook */
-        post: operations["saveNotebook"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    get?: never;
+    put?: never;
+    /** Submit the same request again, or an edited one */
+    post: operations['rerunJob'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/notebooks/save': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/mlinfn/live": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The one WebSocket: ClientMessage up, ServerMessage down, as JSON text frames */
-        get: operations["live"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    get?: never;
+    put?: never;
+    /** Ask the open JupyterLab to save a notebook */
+    post: operations['saveNotebook'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/live': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
+    /** The one WebSocket: ClientMessage up, ServerMessage down, as JSON text frames */
+    get: operations['live'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-    schemas: {
-        /**
-         * Accelerator
-         * @description One schedulable device. A GPU cut into MIG instances is listed too, with ``cut`` true.
-         *
-         *     ``parent`` is the UUID of the GPU an instance is cut from. ``index`` counts the GPUs, or the
-         *     slots of the parent. ``state`` ``lost`` means the
-         *     driver says that it fell off the bus; ``silent`` that it did not answer in time: its values
-         *     are the last known ones, taken at ``taken_at``, which is ``None`` for values as old as the
-         *     snapshot.
-         */
-        Accelerator: {
-            /**
-             * Cut
-             * @default false
-             */
-            cut: boolean;
-            /**
-             * Energy
-             * @default null
-             */
-            energy: number | null;
-            /**
-             * Holders
-             * @default []
-             */
-            holders: components["schemas"]["Holder"][];
-            /** Index */
-            index: number;
-            /** @default null */
-            memory: components["schemas"]["Memory"] | null;
-            /** @default null */
-            mig: components["schemas"]["MigShape"] | null;
-            /** Name */
-            name: string;
-            /**
-             * Parent
-             * @default null
-             */
-            parent: string | null;
-            /**
-             * Power
-             * @default null
-             */
-            power: number | null;
-            /**
-             * Power Limit
-             * @default null
-             */
-            power_limit: number | null;
-            /**
-             * Problem
-             * @default null
-             */
-            problem: string | null;
-            /**
-             * @default {
-             *       "measurement": null,
-             *       "percent": null,
-             *       "since": null,
-             *       "state": "unknown"
-             *     }
-             */
-            signal: components["schemas"]["Signal"];
-            /**
-             * State
-             * @default ok
-             * @enum {string}
-             */
-            state: "ok" | "lost" | "silent";
-            /**
-             * Taken At
-             * @default null
-             */
-            taken_at: string | null;
-            /**
-             * Temperature
-             * @default null
-             */
-            temperature: number | null;
-            /** Uuid */
-            uuid: string;
-        };
-        /**
-         * Active
-         * @description The person used the page.
-         */
-        Active: {
-            /**
-             * Type
-             * @constant
-             */
-            type: "active";
-        };
-        /**
-         * Alter
-         * @description Add, remove or update packages; ``update_all`` takes the newest of everything.
-         */
-        Alter: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            action: "change";
-            /**
-             * Add
-             * @default []
-             */
-            add: string[];
-            /**
-             * Add Pip
-             * @default []
-             */
-            add_pip: string[];
-            /**
-             * After
-             * @default null
-             */
-            after: string | null;
-            /** Name */
-            name: string;
-            /**
-             * Preview
-             * @default false
-             */
-            preview: boolean;
-            /**
-             * Remove
-             * @default []
-             */
-            remove: string[];
-            /**
-             * Update
-             * @default []
-             */
-            update: string[];
-            /**
-             * Update All
-             * @default false
-             */
-            update_all: boolean;
-        };
-        /**
-         * Attempt
-         * @description One start of a job. Exactly one attempt publishes its results.
-         */
-        Attempt: {
-            /**
-             * Accelerators
-             * @default []
-             */
-            accelerators: string[];
-            /**
-             * Ended At
-             * @default null
-             */
-            ended_at: string | null;
-            /**
-             * Exit Code
-             * @default null
-             */
-            exit_code: number | null;
-            /**
-             * Host
-             * @default null
-             */
-            host: string | null;
-            /** Number */
-            number: number;
-            /** @default null */
-            reason: components["schemas"]["Reason"] | null;
-            /**
-             * Started At
-             * @default null
-             */
-            started_at: string | null;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "queued" | "starting" | "running" | "evicted" | "succeeded" | "failed" | "cancelled";
-            /**
-             * @default {
-             *       "cpu_seconds": null,
-             *       "peak_memory": null
-             *     }
-             */
-            usage: components["schemas"]["jupyter_mlinfn__model__jobs__Usage"];
-        };
-        /**
-         * BackendChoice
-         * @description One back-end the form knows of. ``missing`` says why it does not answer; empty when it does.
-         *
-         *     ``limits`` is the most one job may ask for; ``None`` while the system is silent. What is
-         *     submitted then waits until it speaks again.
-         *     ``shares_folder``: the job works in the notebook's own folder.
-         */
-        BackendChoice: {
-            /** @default null */
-            limits: components["schemas"]["Resources"] | null;
-            /**
-             * Missing
-             * @default
-             */
-            missing: string;
-            /** Name */
-            name: string;
-            /**
-             * Queues
-             * @default []
-             */
-            queues: components["schemas"]["Queue"][];
-            /**
-             * Shares Folder
-             * @default true
-             */
-            shares_folder: boolean;
-            /** Title */
-            title: string;
-        };
-        /**
-         * BundledFile
-         * @description One file of the bundle or one input: path relative to the notebook's folder.
-         *
-         *     ``sha256`` is ``None`` above the hashing limit: the record then says "size and time only".
-         */
-        BundledFile: {
-            /** Mtime */
-            mtime: number;
-            /** Path */
-            path: string;
-            /**
-             * Role
-             * @enum {string}
-             */
-            role: "notebook" | "module" | "input";
-            /** Sha256 */
-            sha256: string | null;
-            /** Size */
-            size: number;
-        };
-        /**
-         * Change
-         * @description What an action changes, or would. Sizes in bytes.
-         *
-         *     ``download`` is what has to be fetched (not in the package cache), ``size`` and ``files`` the
-         *     environment's after the change; ``None`` where it cannot be told before.
-         */
-        Change: {
-            /**
-             * Added
-             * @default []
-             */
-            added: components["schemas"]["PackageChange"][];
-            /**
-             * Changed
-             * @default []
-             */
-            changed: components["schemas"]["PackageChange"][];
-            /**
-             * Digest
-             * @default null
-             */
-            digest: string | null;
-            /**
-             * Download
-             * @default null
-             */
-            download: number | null;
-            /**
-             * Files
-             * @default null
-             */
-            files: number | null;
-            /**
-             * Note
-             * @default null
-             */
-            note: string | null;
-            /**
-             * Removed
-             * @default []
-             */
-            removed: components["schemas"]["PackageChange"][];
-            /**
-             * Size
-             * @default null
-             */
-            size: number | null;
-        };
-        /**
-         * Check
-         * @description One thing looked at; ``hint`` says what to do where ``state`` is not ``ok``.
-         *
-         *     ``missing`` is a calm word: a part that is not here, and need not be unless it is in
-         *     :data:`NEEDED`.
-         */
-        Check: {
-            /**
-             * Hint
-             * @default null
-             */
-            hint: string | null;
-            /** Name */
-            name: string;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "ok" | "missing" | "warning";
-            /** Text */
-            text: string;
-        };
-        /**
-         * CleanupItem
-         * @description One job a clean-up removes (or would remove), with its size in bytes.
-         */
-        CleanupItem: {
-            /** Ended At */
-            ended_at: string | null;
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
-            /**
-             * Output Folder
-             * @default null
-             */
-            output_folder: string | null;
-            /** Size */
-            size: number;
-        };
-        /**
-         * CleanupPlan
-         * @description What a clean-up removes; ``done`` is false for a preview.
-         */
-        CleanupPlan: {
-            /** Done */
-            done: boolean;
-            /**
-             * Failed
-             * @default []
-             */
-            failed: components["schemas"]["Problem"][];
-            /** Items */
-            items: components["schemas"]["CleanupItem"][];
-            /** Size */
-            size: number;
-        };
-        /**
-         * CleanupRequest
-         * @description Which ended jobs to remove: those that ended more than ``older_than`` seconds ago.
-         */
-        CleanupRequest: {
-            /**
-             * Dry Run
-             * @default true
-             */
-            dry_run: boolean;
-            /**
-             * Older Than
-             * @default 2592000
-             */
-            older_than: number;
-            /**
-             * Outputs
-             * @default false
-             */
-            outputs: boolean;
-            /**
-             * States
-             * @default [
-             *       "succeeded",
-             *       "failed",
-             *       "cancelled"
-             *     ]
-             */
-            states: ("queued" | "starting" | "running" | "evicted" | "succeeded" | "failed" | "cancelled")[];
-        };
-        ClientMessage: components["schemas"]["Subscribe"] | components["schemas"]["Unsubscribe"] | components["schemas"]["Active"] | components["schemas"]["Saved"];
-        /**
-         * Clone
-         * @description ``source``: name of an own or managed environment (``NAME`` or ``NAME@DIGEST``), or a
-         *     prefix that conda packages were installed to.
-         *
-         *     ``mode`` ``files``: the clone has files of its own, which share room on disk with the package
-         *     cache where the file system can (shared blocks, else hard links, else copies). ``layer``: it
-         *     has none and is kept as a layer over the packed file of its source. ``auto``: ``files`` where
-         *     they share room, else ``layer`` where the source is packed.
-         */
-        Clone: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            action: "clone";
-            /**
-             * After
-             * @default null
-             */
-            after: string | null;
-            /**
-             * Mode
-             * @default auto
-             * @enum {string}
-             */
-            mode: "auto" | "files" | "layer";
-            /** Name */
-            name: string;
-            /**
-             * Preview
-             * @default false
-             */
-            preview: boolean;
-            /** Source */
-            source: string;
-        };
-        /**
-         * Collect
-         * @description Remove what no environment, kernel or job uses any more; it concerns all environments.
-         */
-        Collect: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            action: "gc";
-            /**
-             * After
-             * @default null
-             */
-            after: string | null;
-            /**
-             * Name
-             * @default
-             * @constant
-             */
-            name: "";
-            /**
-             * Preview
-             * @default false
-             */
-            preview: boolean;
-        };
-        /**
-         * Create
-         * @description From packages, or from the text of a file.
-         *
-         *     ``file_name`` tells what ``file_text`` is: ``environment.yml``, ``conda-lock.yml``,
-         *     ``requirements.txt`` or an ``@EXPLICIT`` list. ``channels`` empty: those of the settings.
-         */
-        Create: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            action: "create";
-            /**
-             * After
-             * @default null
-             */
-            after: string | null;
-            /**
-             * Channels
-             * @default []
-             */
-            channels: string[];
-            /**
-             * File Name
-             * @default null
-             */
-            file_name: string | null;
-            /**
-             * File Text
-             * @default null
-             */
-            file_text: string | null;
-            /** Name */
-            name: string;
-            /**
-             * Packages
-             * @default []
-             */
-            packages: string[];
-            /**
-             * Pip
-             * @default []
-             */
-            pip: string[];
-            /**
-             * Preview
-             * @default false
-             */
-            preview: boolean;
-        };
-        /**
-         * CudaFit
-         * @description Whether packages built for CUDA can run with this machine's driver; ``text`` says why.
-         *
-         *     ``need`` is the least version that the packages ask of the driver, such as ``12.4``.
-         */
-        CudaFit: {
-            /**
-             * Need
-             * @default null
-             */
-            need: string | null;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "compatible" | "not-compatible" | "unknown";
-            /** Text */
-            text: string;
-        };
-        /**
-         * DebugKernel
-         * @description Where to open a kernel after a failure: the kernel spec's name and the folder.
-         */
-        DebugKernel: {
-            /** Folder */
-            folder: string;
-            /** Kernel Name */
-            kernel_name: string;
-            /**
-             * Note
-             * @default null
-             */
-            note: string | null;
-        };
-        /**
-         * DeletedEnvironment
-         * @description What is gone, and what it freed; ``text`` says so in words, with what was kept.
-         */
-        DeletedEnvironment: {
-            /** Files */
-            files: number;
-            /** Freed */
-            freed: number;
-            /** Name */
-            name: string;
-            /** Text */
-            text: string;
-        };
-        /**
-         * Diagnosis
-         * @description All checks, in the order people read them.
-         */
-        Diagnosis: {
-            /** Checks */
-            checks: components["schemas"]["Check"][];
-        };
-        /**
-         * Difference
-         * @description What is other in ``right`` than in ``left``, on one platform.
-         */
-        Difference: {
-            change: components["schemas"]["Change"];
-            /** Left */
-            left: string;
-            /** Platform */
-            platform: string;
-            /** Right */
-            right: string;
-        };
-        /**
-         * Draft
-         * @description A request checked without being submitted: all problems at once, and a forecast.
-         *
-         *     ``parameters`` are those of the notebook's cell; ``accepted`` the values the job would get.
-         *     ``remedy`` is what can be done at once about an environment that is not what its lock says.
-         */
-        Draft: {
-            /**
-             * Accepted
-             * @default {}
-             */
-            accepted: {
-                [key: string]: components["schemas"]["JsonValue"];
-            };
-            /** @default null */
-            environment: components["schemas"]["EnvironmentName"] | null;
-            /** @default null */
-            forecast: components["schemas"]["Forecast"] | null;
-            /**
-             * Has Parameters Cell
-             * @default false
-             */
-            has_parameters_cell: boolean;
-            /**
-             * Modules
-             * @default []
-             */
-            modules: string[];
-            /**
-             * Notes
-             * @default []
-             */
-            notes: string[];
-            /** Ok */
-            ok: boolean;
-            /**
-             * Output Folder
-             * @default null
-             */
-            output_folder: string | null;
-            /**
-             * Parameters
-             * @default []
-             */
-            parameters: components["schemas"]["Parameter"][];
-            /**
-             * Problems
-             * @default []
-             */
-            problems: components["schemas"]["Problem"][];
-            /** @default null */
-            remedy: components["schemas"]["Remedy"] | null;
-        };
-        /**
-         * DriverFacts
-         * @description What the driver says of itself.
-         */
-        DriverFacts: {
-            /**
-             * Cuda
-             * @default null
-             */
-            cuda: string | null;
-            /**
-             * Driver
-             * @default null
-             */
-            driver: string | null;
-            /**
-             * Nvml
-             * @default null
-             */
-            nvml: string | null;
-        };
-        /**
-         * Environment
-         * @description One row of the catalogue. Sizes in bytes; ``None`` means not computed yet or not known.
-         *
-         *     ``digest`` is that of the lock (``None``: not locked), ``inventoried`` that of the sorted
-         *     inventory where packages were counted but there is no lock. ``packed`` says that an image of
-         *     that very lock exists, ``cuda`` is ``None`` where no package needs CUDA. ``states`` counts the
-         *     locks in its history. ``used_by_kernels`` and ``used_by_jobs`` count running kernels and
-         *     jobs that wait or run (``None``: they cannot be asked now). ``last_used`` is when something
-         *     ran in it, as far as is known.
-         */
-        Environment: {
-            /** @default null */
-            cuda: components["schemas"]["CudaFit"] | null;
-            /**
-             * Digest
-             * @default null
-             */
-            digest: string | null;
-            /**
-             * Files
-             * @default null
-             */
-            files: number | null;
-            /**
-             * Images
-             * @default []
-             */
-            images: components["schemas"]["PackedImage"][];
-            /**
-             * Inventoried
-             * @default null
-             */
-            inventoried: string | null;
-            /**
-             * Kernel
-             * @default null
-             */
-            kernel: string | null;
-            /**
-             * Kernels
-             * @default []
-             */
-            kernels: string[];
-            /**
-             * Kind
-             * @default found
-             * @enum {string}
-             */
-            kind: "found" | "managed" | "own";
-            /**
-             * Language
-             * @default python
-             */
-            language: string;
-            /**
-             * Last Used
-             * @default null
-             */
-            last_used: string | null;
-            /**
-             * Made At
-             * @default null
-             */
-            made_at: string | null;
-            /**
-             * Made By
-             * @default null
-             */
-            made_by: string | null;
-            /**
-             * Measured At
-             * @default null
-             */
-            measured_at: string | null;
-            /** Name */
-            name: string;
-            /**
-             * Origin
-             * @default null
-             */
-            origin: string | null;
-            /**
-             * Packages
-             * @default null
-             */
-            packages: number | null;
-            /**
-             * Packed
-             * @default false
-             */
-            packed: boolean;
-            /**
-             * Prefix
-             * @default null
-             */
-            prefix: string | null;
-            /**
-             * Problem
-             * @default null
-             */
-            problem: string | null;
-            /**
-             * Python
-             * @default null
-             */
-            python: string | null;
-            /**
-             * Size
-             * @default null
-             */
-            size: number | null;
-            /**
-             * Source
-             * @enum {string}
-             */
-            source: "kernel" | "venv" | "conda" | "system" | "image";
-            /**
-             * States
-             * @default 0
-             */
-            states: number;
-            /**
-             * Telling
-             * @default []
-             */
-            telling: components["schemas"]["Package"][];
-            /**
-             * Used By Jobs
-             * @default 0
-             */
-            used_by_jobs: number | null;
-            /**
-             * Used By Kernels
-             * @default 0
-             */
-            used_by_kernels: number;
-        };
-        /**
-         * EnvironmentDetails
-         * @description All that is known of one environment.
-         *
-         *     ``digest`` is that of the lock; of a found one, which has none, that of what is installed
-         *     (``locked`` false). ``origin`` is what it was cloned from, ``command`` how its kernel starts.
-         */
-        EnvironmentDetails: {
-            /**
-             * Channels
-             * @default []
-             */
-            channels: string[];
-            /** @default null */
-            command: components["schemas"]["KernelCommand"] | null;
-            /**
-             * Digest
-             * @default null
-             */
-            digest: string | null;
-            environment: components["schemas"]["Environment"];
-            /**
-             * History
-             * @default []
-             */
-            history: components["schemas"]["HistoryState"][];
-            /**
-             * Images
-             * @default []
-             */
-            images: components["schemas"]["PackedImage"][];
-            /**
-             * Kernel
-             * @default null
-             */
-            kernel: string | null;
-            /**
-             * Locked
-             * @default true
-             */
-            locked: boolean;
-            /**
-             * Made At
-             * @default null
-             */
-            made_at: string | null;
-            /**
-             * Made By
-             * @default null
-             */
-            made_by: string | null;
-            /**
-             * Origin
-             * @default null
-             */
-            origin: string | null;
-            /**
-             * Packages
-             * @default []
-             */
-            packages: components["schemas"]["Package"][];
-            /**
-             * Platform
-             * @default null
-             */
-            platform: string | null;
-            /**
-             * Used By
-             * @default []
-             */
-            used_by: components["schemas"]["jupyter_mlinfn__model__environment_answers__Usage"][];
-        };
-        /**
-         * EnvironmentHistory
-         * @description All states of an environment, newest first.
-         */
-        EnvironmentHistory: {
-            /** Name */
-            name: string;
-            /** States */
-            states: components["schemas"]["HistoryState"][];
-        };
-        /**
-         * EnvironmentList
-         * @description The catalogue; ``measuring`` while sizes and file counts are still being computed.
-         *
-         *     ``container_root`` says that SIF files which run by themselves can be packed here.
-         */
-        EnvironmentList: {
-            /**
-             * Container Root
-             * @default false
-             */
-            container_root: boolean;
-            /** Environments */
-            environments: components["schemas"]["Environment"][];
-            /**
-             * Measuring
-             * @default false
-             */
-            measuring: boolean;
-        };
-        /**
-         * EnvironmentName
-         * @description The environment as the public record names it.
-         */
-        EnvironmentName: {
-            /**
-             * Digest
-             * @default null
-             */
-            digest: string | null;
-            /** Name */
-            name: string;
-        };
-        /**
-         * EnvironmentRef
-         * @description What a job records of its environment.
-         *
-         *     ``digest`` is ``sha256:…`` of the sorted inventory ("inventoried, not locked") or of the lock;
-         *     ``None`` for a kernel whose interpreter is no Python (R, Julia, C++), where no inventory is had.
-         *     ``contents`` is the digest of the files behind a lock (``own/manifest.py``). ``image`` is the
-         *     file that the kernel runs out of, ``image_digest`` that of its bytes; ``base`` and
-         *     ``base_digest`` the same of the image below, where that file is a layer.
-         */
-        EnvironmentRef: {
-            /**
-             * Base
-             * @default null
-             */
-            base: string | null;
-            /**
-             * Base Digest
-             * @default null
-             */
-            base_digest: string | null;
-            /**
-             * Contents
-             * @default null
-             */
-            contents: string | null;
-            /**
-             * Digest
-             * @default null
-             */
-            digest: string | null;
-            /**
-             * Image
-             * @default null
-             */
-            image: string | null;
-            /**
-             * Image Digest
-             * @default null
-             */
-            image_digest: string | null;
-            kernel: components["schemas"]["KernelCommand"];
-            /**
-             * Locked
-             * @default false
-             */
-            locked: boolean;
-            /** Name */
-            name: string;
-            /**
-             * Prefix
-             * @default null
-             */
-            prefix: string | null;
-        };
-        /**
-         * EnvironmentRequest
-         * @description What is to be done with an environment; ``action`` says which of the requests it is.
-         */
-        EnvironmentRequest: components["schemas"]["Create"] | components["schemas"]["Clone"] | components["schemas"]["Alter"] | components["schemas"]["Restore"] | components["schemas"]["Pack"] | components["schemas"]["Relock"] | components["schemas"]["LockPlatforms"] | components["schemas"]["Share"] | components["schemas"]["Collect"];
-        /**
-         * ExportedFile
-         * @description The text of a file that describes an environment.
-         */
-        ExportedFile: {
-            /** File Name */
-            file_name: string;
-            /**
-             * Form
-             * @enum {string}
-             */
-            form: "environment.yml" | "conda-lock.yml" | "explicit" | "platforms";
-            /** Name */
-            name: string;
-            /** Text */
-            text: string;
-        };
-        /**
-         * Forecast
-         * @description What would happen to a draft now.
-         */
-        Forecast: {
-            /** Starts Now */
-            starts_now: boolean;
-            /** Text */
-            text: string;
-        };
-        /**
-         * FoundPackage
-         * @description One package of the channels; versions newest first, at most as many as are useful.
-         */
-        FoundPackage: {
-            /** Channel */
-            channel: string;
-            /** Name */
-            name: string;
-            /** Versions */
-            versions: string[];
-        };
-        /**
-         * GcItem
-         * @description Something nobody uses any more.
-         */
-        GcItem: {
-            /**
-             * Digest
-             * @default null
-             */
-            digest: string | null;
-            /**
-             * Environment
-             * @default null
-             */
-            environment: string | null;
-            /** Files */
-            files: number;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "prefix" | "image" | "staging" | "packages" | "bytecode" | "task";
-            /** Name */
-            name: string;
-            /** Path */
-            path: string;
-            /** Size */
-            size: number;
-        };
-        /**
-         * GcKept
-         * @description Something that stays, and why.
-         */
-        GcKept: {
-            /** Name */
-            name: string;
-            /** Why */
-            why: string;
-        };
-        /**
-         * GcPlan
-         * @description What would be removed, or was when ``done``; ``size`` and ``files`` are what is freed.
-         */
-        GcPlan: {
-            /**
-             * Done
-             * @default false
-             */
-            done: boolean;
-            /**
-             * Files
-             * @default 0
-             */
-            files: number;
-            /**
-             * Items
-             * @default []
-             */
-            items: components["schemas"]["GcItem"][];
-            /**
-             * Kept
-             * @default []
-             */
-            kept: components["schemas"]["GcKept"][];
-            /**
-             * Size
-             * @default 0
-             */
-            size: number;
-        };
-        /**
-         * GpuChanges
-         * @description What changed since the frame before, as ``gpus/deltas.py`` writes it.
-         *
-         *     ``t``: seconds since the epoch; ``a``: by short field name, then by the accelerator's place in
-         *     the full frame's list, the new value.
-         */
-        GpuChanges: {
-            /** A */
-            a: {
-                [key: string]: {
-                    [key: string]: components["schemas"]["JsonValue"];
-                };
-            };
-            /** T */
-            t: number;
-        };
-        /**
-         * GpuHistory
-         * @description History of one accelerator, oldest first; ``None`` where a value was not available.
-         *
-         *     ``interval`` is the usual distance of two points in seconds; a gap in ``times`` means that
-         *     nobody looked. ``times`` are seconds since the epoch; all lists have the same length.
-         */
-        GpuHistory: {
-            /** Interval */
-            interval: number;
-            /** Memory Used */
-            memory_used: (number | null)[];
-            /** Percent */
-            percent: (number | null)[];
-            /** Power */
-            power: (number | null)[];
-            /** Temperature */
-            temperature: (number | null)[];
-            /** Times */
-            times: number[];
-            /** Uuid */
-            uuid: string;
-        };
-        /**
-         * GpuSnapshot
-         * @description One complete sample. ``missing`` says in words why there is none (no driver, no GPU).
-         */
-        GpuSnapshot: {
-            /**
-             * Accelerators
-             * @default []
-             */
-            accelerators: components["schemas"]["Accelerator"][];
-            /**
-             * @default {
-             *       "cuda": null,
-             *       "driver": null,
-             *       "nvml": null
-             *     }
-             */
-            facts: components["schemas"]["DriverFacts"];
-            /**
-             * Missing
-             * @default null
-             */
-            missing: string | null;
-            /**
-             * Simulated
-             * @default false
-             */
-            simulated: boolean;
-            /**
-             * Taken At
-             * @default null
-             */
-            taken_at: string | null;
-        };
-        /**
-         * GpusDelta
-         * @description What changed of topic ``gpus``.
-         */
-        GpusDelta: {
-            data: components["schemas"]["GpuChanges"];
-            /** Seq */
-            seq: number;
-            /**
-             * Topic
-             * @default gpus
-             * @constant
-             */
-            topic: "gpus";
-            /**
-             * Type
-             * @default delta
-             * @constant
-             */
-            type: "delta";
-        };
-        /**
-         * GpusFull
-         * @description The whole of topic ``gpus``.
-         */
-        GpusFull: {
-            data: components["schemas"]["GpuSnapshot"];
-            /** Seq */
-            seq: number;
-            /**
-             * Topic
-             * @default gpus
-             * @constant
-             */
-            topic: "gpus";
-            /**
-             * Type
-             * @default full
-             * @constant
-             */
-            type: "full";
-        };
-        /**
-         * HistoryState
-         * @description One state an environment was in; ``installed`` when its files are still there.
-         */
-        HistoryState: {
-            /**
-             * Action
-             * @enum {string}
-             */
-            action: "create" | "clone" | "change" | "restore" | "relock";
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /**
-             * Current
-             * @default false
-             */
-            current: boolean;
-            /** Digest */
-            digest: string;
-            /**
-             * Installed
-             * @default false
-             */
-            installed: boolean;
-            /** Text */
-            text: string;
-        };
-        /**
-         * Holder
-         * @description Who holds memory on an accelerator.
-         *
-         *     ``kind`` ``outside`` is a process of another PID namespace or of another person. ``pid`` is
-         *     the number NVML gave; it may be a host PID. ``title`` is for people: a notebook's file name,
-         *     a job's name, a program's name.
-         */
-        Holder: {
-            /**
-             * Job Id
-             * @default null
-             */
-            job_id: string | null;
-            /**
-             * Kernel Id
-             * @default null
-             */
-            kernel_id: string | null;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "kernel" | "job" | "process" | "outside";
-            /**
-             * Memory
-             * @default null
-             */
-            memory: number | null;
-            /**
-             * Mine
-             * @default false
-             */
-            mine: boolean;
-            /**
-             * Pid
-             * @default null
-             */
-            pid: number | null;
-            /** Title */
-            title: string;
-            /**
-             * User
-             * @default null
-             */
-            user: string | null;
-        };
-        /**
-         * ImageBelow
-         * @description The image that a layer lies over: where it was, and ``sha256:…`` of its bytes.
-         */
-        ImageBelow: {
-            /** Digest */
-            digest: string;
-            /** Path */
-            path: string;
-        };
-        /**
-         * JobChanges
-         * @description Jobs that are new or changed, the ids of jobs that are gone, and the numbers now.
-         */
-        JobChanges: {
-            /**
-             * Changed
-             * @default []
-             */
-            changed: components["schemas"]["JobRecord"][];
-            counts: components["schemas"]["JobCounts"];
-            /**
-             * Deleted
-             * @default []
-             */
-            deleted: string[];
-        };
-        /**
-         * JobCounts
-         * @description Numbers above the list.
-         */
-        JobCounts: {
-            /**
-             * Failed Today
-             * @default 0
-             */
-            failed_today: number;
-            /**
-             * Queued
-             * @default 0
-             */
-            queued: number;
-            /**
-             * Running
-             * @default 0
-             */
-            running: number;
-            /**
-             * Total
-             * @default 0
-             */
-            total: number;
-        };
-        /**
-         * JobDetails
-         * @description All that is known of one job.
-         */
-        JobDetails: {
-            /** Attempts */
-            attempts: components["schemas"]["Attempt"][];
-            job: components["schemas"]["JobRecord"];
-            spec: components["schemas"]["JobSpec"];
-            /**
-             * Values
-             * @default []
-             */
-            values: {
-                [key: string]: components["schemas"]["JsonValue"];
-            }[];
-        };
-        /**
-         * JobNotebook
-         * @description A job's notebook as JSON (nbformat 4); ``final`` once the job has ended.
-         */
-        JobNotebook: {
-            /** Content */
-            content: {
-                [key: string]: components["schemas"]["JsonValue"];
-            };
-            /** Final */
-            final: boolean;
-            /**
-             * Modified
-             * Format: date-time
-             */
-            modified: string;
-        };
-        /**
-         * JobPage
-         * @description One page of jobs, newest first; ``next`` is the cursor of the following page.
-         */
-        JobPage: {
-            /**
-             * @default {
-             *       "failed_today": 0,
-             *       "queued": 0,
-             *       "running": 0,
-             *       "total": 0
-             *     }
-             */
-            counts: components["schemas"]["JobCounts"];
-            /** Jobs */
-            jobs: components["schemas"]["JobRecord"][];
-            /**
-             * Next
-             * @default null
-             */
-            next: string | null;
-        };
-        /**
-         * JobRecord
-         * @description What is shown of a job (one line of a list). ``output`` is the published notebook's path.
-         *
-         *     ``cancelling`` is true from the request until the job has ended.
-         */
-        JobRecord: {
-            /**
-             * Attempts
-             * @default 0
-             */
-            attempts: number;
-            /** Backend */
-            backend: string;
-            /**
-             * Backend Id
-             * @default null
-             */
-            backend_id: string | null;
-            /**
-             * Cancelling
-             * @default false
-             */
-            cancelling: boolean;
-            /**
-             * Ended At
-             * @default null
-             */
-            ended_at: string | null;
-            environment: components["schemas"]["EnvironmentName"];
-            /**
-             * Evictable
-             * @default false
-             */
-            evictable: boolean;
-            /** Id */
-            id: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "notebook" | "cell" | "script" | "command";
-            /** Name */
-            name: string;
-            /**
-             * Output
-             * @default null
-             */
-            output: string | null;
-            /** Output Folder */
-            output_folder: string;
-            /**
-             * Parameters
-             * @default {}
-             */
-            parameters: {
-                [key: string]: components["schemas"]["JsonValue"];
-            };
-            /** @default null */
-            progress: components["schemas"]["Progress"] | null;
-            /**
-             * Queue
-             * @default null
-             */
-            queue: string | null;
-            /** @default null */
-            reason: components["schemas"]["Reason"] | null;
-            /**
-             * Rerun Of
-             * @default null
-             */
-            rerun_of: string | null;
-            resources: components["schemas"]["Resources"];
-            /** Source */
-            source: string;
-            /**
-             * Started At
-             * @default null
-             */
-            started_at: string | null;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "queued" | "starting" | "running" | "evicted" | "succeeded" | "failed" | "cancelled";
-            /**
-             * Submitted At
-             * Format: date-time
-             */
-            submitted_at: string;
-            /**
-             * Try First
-             * @default false
-             */
-            try_first: boolean;
-            /**
-             * Unknown Since
-             * @default null
-             */
-            unknown_since: string | null;
-            /**
-             * @default {
-             *       "cpu_seconds": null,
-             *       "peak_memory": null
-             *     }
-             */
-            usage: components["schemas"]["jupyter_mlinfn__model__jobs__Usage"];
-        };
-        /**
-         * JobRequest
-         * @description What a person asks for: the body of ``POST jobs``, the arguments of ``mlinfn submit``.
-         *
-         *     ``source`` is an absolute path, or one relative to the server's root for requests by HTTP.
-         *     ``environment`` is a kernel name; ``None`` means the notebook's own kernel.
-         *     ``parameters`` hold JSON values; strings typed on a command line come through
-         *     ``raw_parameters`` and take the type of the notebook's default.
-         *     ``create_parameters_cell`` allows a new first cell for parameters that have no cell.
-         *     ``cell`` limits the job to this one cell's text (``%%mlinfn submit``).
-         *     ``queue`` names one of the back-end's queues (``None``: its default), ``charge`` the group
-         *     or account that pays.
-         */
-        JobRequest: {
-            /**
-             * Backend
-             * @default local
-             */
-            backend: string;
-            /**
-             * Cell
-             * @default null
-             */
-            cell: string | null;
-            /**
-             * Charge
-             * @default null
-             */
-            charge: string | null;
-            /**
-             * Create Parameters Cell
-             * @default false
-             */
-            create_parameters_cell: boolean;
-            /**
-             * Environment
-             * @default null
-             */
-            environment: string | null;
-            /**
-             * Evictable
-             * @default false
-             */
-            evictable: boolean;
-            /**
-             * Inputs
-             * @default []
-             */
-            inputs: string[];
-            /**
-             * Name
-             * @default null
-             */
-            name: string | null;
-            /**
-             * Outputs
-             * @default []
-             */
-            outputs: string[];
-            /**
-             * Parameters
-             * @default {}
-             */
-            parameters: {
-                [key: string]: components["schemas"]["JsonValue"];
-            };
-            /**
-             * Queue
-             * @default null
-             */
-            queue: string | null;
-            /**
-             * Raw Parameters
-             * @default {}
-             */
-            raw_parameters: {
-                [key: string]: string;
-            };
-            /**
-             * @default {
-             *       "cpus": 1,
-             *       "gpus": 0,
-             *       "memory": 2147483648,
-             *       "time": 3600
-             *     }
-             */
-            resources: components["schemas"]["Resources"];
-            /** Source */
-            source: string;
-            /**
-             * Try First
-             * @default false
-             */
-            try_first: boolean;
-        };
-        /**
-         * JobSpec
-         * @description Immutable: what was asked and what was captured. Written to ``job.json`` before commit.
-         */
-        JobSpec: {
-            /** Backend */
-            backend: string;
-            /**
-             * Charge
-             * @default null
-             */
-            charge: string | null;
-            /**
-             * Command
-             * @default []
-             */
-            command: string[];
-            environment: components["schemas"]["EnvironmentRef"];
-            /**
-             * Evictable
-             * @default false
-             */
-            evictable: boolean;
-            /**
-             * Files
-             * @default []
-             */
-            files: components["schemas"]["BundledFile"][];
-            /** Id */
-            id: string;
-            /**
-             * Injection
-             * @default none
-             * @enum {string}
-             */
-            injection: "cell" | "new-cell" | "environment" | "none";
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "notebook" | "cell" | "script" | "command";
-            /** Name */
-            name: string;
-            /** Output Folder */
-            output_folder: string;
-            /**
-             * Outputs
-             * @default []
-             */
-            outputs: string[];
-            /**
-             * Parameters
-             * @default {}
-             */
-            parameters: {
-                [key: string]: components["schemas"]["JsonValue"];
-            };
-            /**
-             * Queue
-             * @default null
-             */
-            queue: string | null;
-            /**
-             * Rerun Of
-             * @default null
-             */
-            rerun_of: string | null;
-            resources: components["schemas"]["Resources"];
-            /**
-             * Schema Version
-             * @default 1
-             * @constant
-             */
-            schema_version: 1;
-            /** Source */
-            source: string;
-            /**
-             * Submitted At
-             * Format: date-time
-             */
-            submitted_at: string;
-            /** Token */
-            token: string;
-            /**
-             * Try First
-             * @default false
-             */
-            try_first: boolean;
-            /** User */
-            user: string;
-            /** Workdir */
-            workdir: string;
-        };
-        /**
-         * JobsDelta
-         * @description What changed of topic ``jobs``.
-         */
-        JobsDelta: {
-            data: components["schemas"]["JobChanges"];
-            /** Seq */
-            seq: number;
-            /**
-             * Topic
-             * @default jobs
-             * @constant
-             */
-            topic: "jobs";
-            /**
-             * Type
-             * @default delta
-             * @constant
-             */
-            type: "delta";
-        };
-        /**
-         * JobsFull
-         * @description The first page of topic ``jobs``.
-         */
-        JobsFull: {
-            data: components["schemas"]["JobPage"];
-            /** Seq */
-            seq: number;
-            /**
-             * Topic
-             * @default jobs
-             * @constant
-             */
-            topic: "jobs";
-            /**
-             * Type
-             * @default full
-             * @constant
-             */
-            type: "full";
-        };
-        JsonValue: unknown;
-        /**
-         * KernelChoice
-         * @description One environment the form offers.
-         */
-        KernelChoice: {
-            /** Display Name */
-            display_name: string;
-            /** Language */
-            language: string;
-            /** Name */
-            name: string;
-            /**
-             * Problem
-             * @default null
-             */
-            problem: string | null;
-        };
-        /**
-         * KernelCommand
-         * @description How a kernel is started: what Jupyter's ``kernel.json`` says, fixed at submit.
-         *
-         *     ``resource_dir`` is the folder of the kernel spec (it fills ``{resource_dir}`` in ``argv``).
-         */
-        KernelCommand: {
-            /** Argv */
-            argv: string[];
-            /** Display Name */
-            display_name: string;
-            /**
-             * Env
-             * @default {}
-             */
-            env: {
-                [key: string]: string;
-            };
-            /**
-             * Interrupt Mode
-             * @default signal
-             * @enum {string}
-             */
-            interrupt_mode: "signal" | "message";
-            /** Language */
-            language: string;
-            /** Name */
-            name: string;
-            /** Resource Dir */
-            resource_dir: string;
-        };
-        /**
-         * KernelRequest
-         * @description ``image``: the kernel that runs out of the packed file.
-         */
-        KernelRequest: {
-            /**
-             * Image
-             * @default false
-             */
-            image: boolean;
-        };
-        /**
-         * LockPlatforms
-         * @description Solve what was asked of the environment for ``platforms``; its packages stay as they are.
-         */
-        LockPlatforms: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            action: "lock";
-            /**
-             * After
-             * @default null
-             */
-            after: string | null;
-            /** Name */
-            name: string;
-            /** Platforms */
-            platforms: string[];
-            /**
-             * Preview
-             * @default false
-             */
-            preview: boolean;
-        };
-        /**
-         * LogChunk
-         * @description Log text from byte ``start`` to byte ``next``; ``size`` is the log's size now.
-         */
-        LogChunk: {
-            /** Ended */
-            ended: boolean;
-            /** Next */
-            next: number;
-            /** Size */
-            size: number;
-            /** Start */
-            start: number;
-            /** Text */
-            text: string;
-        };
-        /**
-         * Memory
-         * @description Total and used memory, bytes.
-         */
-        Memory: {
-            /** Total */
-            total: number;
-            /** Used */
-            used: number;
-        };
-        /**
-         * MigShape
-         * @description A MIG instance's place: profile name such as ``1g.10gb`` and NVML's instance ids.
-         */
-        MigShape: {
-            /** Compute Instance */
-            compute_instance: number;
-            /** Gpu Instance */
-            gpu_instance: number;
-            /** Profile */
-            profile: string;
-        };
-        /**
-         * Pack
-         * @description Write the environment as one file.
-         *
-         *     ``over`` names a packed environment (``NAME`` or ``NAME@DIGEST``, own or managed) or the path
-         *     of an image: then only what differs from that image is written, as a layer that runs over it.
-         *     ``container``: put the root of a container under it that the settings name, so that the SIF
-         *     file runs by itself.
-         */
-        Pack: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            action: "pack";
-            /**
-             * After
-             * @default null
-             */
-            after: string | null;
-            /**
-             * Container
-             * @default false
-             */
-            container: boolean;
-            /**
-             * Format
-             * @default squashfs
-             * @enum {string}
-             */
-            format: "squashfs" | "sif";
-            /** Name */
-            name: string;
-            /**
-             * Over
-             * @default null
-             */
-            over: string | null;
-            /**
-             * Preview
-             * @default false
-             */
-            preview: boolean;
-        };
-        /**
-         * Package
-         * @description One installed distribution.
-         *
-         *     ``build`` is conda's build string: the same version built for CUDA and for CPU is not the
-         *     same package. ``source`` ``other`` is what neither pip nor conda installed (the interpreter
-         *     of a venv or of the system).
-         */
-        Package: {
-            /**
-             * Build
-             * @default null
-             */
-            build: string | null;
-            /** Name */
-            name: string;
-            /**
-             * Source
-             * @default pypi
-             * @enum {string}
-             */
-            source: "conda" | "pypi" | "other";
-            /** Version */
-            version: string;
-        };
-        /**
-         * PackageChange
-         * @description One package before and after: version and build; ``None``: absent on that side.
-         */
-        PackageChange: {
-            /** After */
-            after: string | null;
-            /** Before */
-            before: string | null;
-            /**
-             * Manager
-             * @default conda
-             * @enum {string}
-             */
-            manager: "conda" | "pip";
-            /** Name */
-            name: string;
-        };
-        /**
-         * PackageMatches
-         * @description Packages whose names match; the best first. ``more`` when some were left out.
-         *
-         *     ``problem`` says which channel could not be asked; what the others have is still there.
-         */
-        PackageMatches: {
-            /**
-             * More
-             * @default false
-             */
-            more: boolean;
-            /**
-             * Packages
-             * @default []
-             */
-            packages: components["schemas"]["FoundPackage"][];
-            /**
-             * Problem
-             * @default null
-             */
-            problem: string | null;
-            /** Search */
-            search: string;
-        };
-        /**
-         * PackedImage
-         * @description One file that holds an environment. ``digest`` is ``sha256:…`` of the file's bytes.
-         *
-         *     With ``base`` it is a layer: it holds what differs from that image and runs over it alone.
-         */
-        PackedImage: {
-            /** @default null */
-            base: components["schemas"]["ImageBelow"] | null;
-            /** Compressor */
-            compressor: string;
-            /** Digest */
-            digest: string;
-            /**
-             * Format
-             * @enum {string}
-             */
-            format: "squashfs" | "sif";
-            /** Lock */
-            lock: string;
-            /**
-             * Made At
-             * Format: date-time
-             */
-            made_at: string;
-            /** Path */
-            path: string;
-            /** Size */
-            size: number;
-        };
-        /**
-         * Parameter
-         * @description One parameter read from the notebook's ``parameters`` cell.
-         *
-         *     ``kind`` is the type papermill's rules give it; ``default`` is the literal, or ``None`` with
-         *     ``source`` (the expression's text) when the default is no literal.
-         */
-        Parameter: {
-            /** @default null */
-            default: components["schemas"]["JsonValue"];
-            /**
-             * Help
-             * @default null
-             */
-            help: string | null;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "int" | "float" | "str" | "bool" | "none" | "list" | "dict" | "expression";
-            /** Name */
-            name: string;
-            /**
-             * Source
-             * @default
-             */
-            source: string;
-        };
-        /**
-         * Paused
-         * @description No input for a while: the socket closes with code 4001 after this frame.
-         */
-        Paused: {
-            /** Reason */
-            reason: string;
-            /**
-             * Type
-             * @default paused
-             * @constant
-             */
-            type: "paused";
-        };
-        /**
-         * Problem
-         * @description One thing that is wrong: ``field`` names the input (dotted), ``text`` says what to do.
-         */
-        Problem: {
-            /** Code */
-            code: string;
-            /**
-             * Field
-             * @default null
-             */
-            field: string | null;
-            /**
-             * Hint
-             * @default null
-             */
-            hint: string | null;
-            /** Text */
-            text: string;
-        };
-        /**
-         * ProblemDocument
-         * @description An error as RFC 9457 has it; ``code`` is stable, ``problems`` names every field at fault.
-         */
-        ProblemDocument: {
-            /** Code */
-            code: string;
-            /** Detail */
-            detail: string;
-            /**
-             * Problems
-             * @default []
-             */
-            problems: components["schemas"]["Problem"][];
-            /** Status */
-            status: number;
-            /** Title */
-            title: string;
-            /** Type */
-            type: string;
-        };
-        /**
-         * Progress
-         * @description How far a running notebook is. ``values`` is the newest ``mlinfn.record(...)``.
-         */
-        Progress: {
-            /**
-             * At
-             * @default null
-             */
-            at: string | null;
-            /**
-             * Cells Done
-             * @default 0
-             */
-            cells_done: number;
-            /**
-             * Cells Total
-             * @default 0
-             */
-            cells_total: number;
-            /**
-             * Current Cell
-             * @default null
-             */
-            current_cell: number | null;
-            /**
-             * Last Line
-             * @default null
-             */
-            last_line: string | null;
-            /**
-             * Values
-             * @default {}
-             */
-            values: {
-                [key: string]: components["schemas"]["JsonValue"];
-            };
-        };
-        /**
-         * Queue
-         * @description One queue of a back-end. ``time_limit`` in seconds, ``None``: no limit is known.
-         *
-         *     ``cpus``, ``memory`` (bytes) and ``gpus`` are the totals of all its machines; ``free`` is
-         *     ``None`` where the system does not tell. ``text`` says in one sentence what is special.
-         */
-        Queue: {
-            /**
-             * Cpus
-             * @default 0
-             */
-            cpus: number;
-            /**
-             * Default
-             * @default false
-             */
-            default: boolean;
-            /** @default null */
-            free: components["schemas"]["Room"] | null;
-            /**
-             * Gpu Models
-             * @default []
-             */
-            gpu_models: string[];
-            /**
-             * Gpus
-             * @default 0
-             */
-            gpus: number;
-            /**
-             * Memory
-             * @default 0
-             */
-            memory: number;
-            /** Name */
-            name: string;
-            /**
-             * Text
-             * @default
-             */
-            text: string;
-            /**
-             * Time Limit
-             * @default null
-             */
-            time_limit: number | null;
-        };
-        /**
-         * Reason
-         * @description Why a job is in its state: a stable code and a sentence.
-         */
-        Reason: {
-            /**
-             * Code
-             * @enum {string}
-             */
-            code: "notebook-error" | "command-failed" | "kernel-died" | "runner-died" | "out-of-memory" | "time-limit" | "cancelled-by-user" | "environment-missing" | "environment-mismatch" | "bundle-damaged" | "disk-full" | "lost" | "session-ended" | "not-started" | "waits-for-slot" | "waits-for-accelerator" | "waits-in-queue" | "held" | "preempted" | "node-lost" | "refused-by-system" | "asks-too-much";
-            /** Text */
-            text: string;
-        };
-        /**
-         * RegisteredKernel
-         * @description An environment's kernel; ``registered`` false after it was taken away.
-         */
-        RegisteredKernel: {
-            /**
-             * Digest
-             * @default null
-             */
-            digest: string | null;
-            /** Environment */
-            environment: string;
-            /** Kernel */
-            kernel: string;
-            /** Registered */
-            registered: boolean;
-            /** Text */
-            text: string;
-        };
-        /**
-         * Relock
-         * @description Make what is installed now, after a tool put packages into the prefix, a new locked state.
-         *
-         *     Files that were edited belong to no package, so no lock can have them: with ``set_aside`` they
-         *     are copied to a folder of their own and left out, without it the request is refused.
-         */
-        Relock: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            action: "relock";
-            /**
-             * After
-             * @default null
-             */
-            after: string | null;
-            /** Name */
-            name: string;
-            /**
-             * Preview
-             * @default false
-             */
-            preview: boolean;
-            /**
-             * Set Aside
-             * @default false
-             */
-            set_aside: boolean;
-        };
-        /**
-         * Remedy
-         * @description What makes a locked environment that was changed usable for jobs again: one task.
-         *
-         *     ``lock``: tools put whole packages there, which become a new state. ``put-back``: files were
-         *     edited or deleted, which no lock can have; the locked ones come back. ``both``: one of each.
-         *     ``text`` says what ``request`` would do, ``files`` names what is in no package (the first ones).
-         */
-        Remedy: {
-            /**
-             * Files
-             * @default []
-             */
-            files: string[];
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "lock" | "put-back" | "both";
-            /** Request */
-            request: components["schemas"]["Relock"] | components["schemas"]["Restore"];
-            /** Text */
-            text: string;
-        };
-        /**
-         * RerunRequest
-         * @description Changes to the recorded request; fields left out stay as they were.
-         *
-         *     Another ``backend`` knows neither the old queue nor the old account: there both are the
-         *     default unless they are given too.
-         *     ``try_first`` ``false`` runs in full what was tried for five minutes.
-         */
-        RerunRequest: {
-            /**
-             * Backend
-             * @default null
-             */
-            backend: string | null;
-            /**
-             * Charge
-             * @default null
-             */
-            charge: string | null;
-            /**
-             * Environment
-             * @default null
-             */
-            environment: string | null;
-            /**
-             * Parameters
-             * @default null
-             */
-            parameters: {
-                [key: string]: components["schemas"]["JsonValue"];
-            } | null;
-            /**
-             * Queue
-             * @default null
-             */
-            queue: string | null;
-            /** @default null */
-            resources: components["schemas"]["Resources"] | null;
-            /**
-             * Try First
-             * @default null
-             */
-            try_first: boolean | null;
-        };
-        /**
-         * Resources
-         * @description What one attempt may use. ``memory`` in bytes, ``time`` in seconds.
-         */
-        Resources: {
-            /**
-             * Cpus
-             * @default 1
-             */
-            cpus: number;
-            /**
-             * Gpus
-             * @default 0
-             */
-            gpus: number;
-            /**
-             * Memory
-             * @default 2147483648
-             */
-            memory: number;
-            /**
-             * Time
-             * @default 3600
-             */
-            time: number;
-        };
-        /**
-         * Restore
-         * @description Go back (or forward) to the lock ``digest`` of the environment's history.
-         *
-         *     ``only_files`` installs the files of that lock again where they were and changes nothing else:
-         *     the environment stays what it is. ``file_text`` is then the lock's ``conda-lock.yml``, for the
-         *     case that the environment does not have it any more.
-         */
-        Restore: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            action: "restore";
-            /**
-             * After
-             * @default null
-             */
-            after: string | null;
-            /** Digest */
-            digest: string;
-            /**
-             * File Text
-             * @default null
-             */
-            file_text: string | null;
-            /** Name */
-            name: string;
-            /**
-             * Only Files
-             * @default false
-             */
-            only_files: boolean;
-            /**
-             * Preview
-             * @default false
-             */
-            preview: boolean;
-        };
-        /**
-         * Room
-         * @description What is free in a queue now; memory in bytes.
-         */
-        Room: {
-            /** Cpus */
-            cpus: number;
-            /** Gpus */
-            gpus: number;
-            /** Memory */
-            memory: number;
-        };
-        /**
-         * Save
-         * @description Please save the notebook of this kernel, or at this path, and answer ``saved``.
-         */
-        Save: {
-            /**
-             * Kernel Id
-             * @default null
-             */
-            kernel_id: string | null;
-            /**
-             * Path
-             * @default null
-             */
-            path: string | null;
-            /** Request */
-            request: string;
-            /**
-             * Type
-             * @default save
-             * @constant
-             */
-            type: "save";
-        };
-        /**
-         * SaveRequest
-         * @description Which notebook: the one of a kernel of this server, or the one at a path.
-         */
-        SaveRequest: {
-            /**
-             * Kernel Id
-             * @default null
-             */
-            kernel_id: string | null;
-            /**
-             * Path
-             * @default null
-             */
-            path: string | null;
-        };
-        /**
-         * Saved
-         * @description The answer to ``save``; ``error`` ``not-open`` when the notebook is not open here.
-         */
-        Saved: {
-            /**
-             * Error
-             * @default null
-             */
-            error: string | null;
-            /** Ok */
-            ok: boolean;
-            /**
-             * Path
-             * @default null
-             */
-            path: string | null;
-            /** Request */
-            request: string;
-            /**
-             * Type
-             * @constant
-             */
-            type: "saved";
-        };
-        /**
-         * SavedNotebook
-         * @description Where the notebook is, when it was saved last, and whether the open page saved it now.
-         */
-        SavedNotebook: {
-            /** Path */
-            path: string;
-            /**
-             * Saved At
-             * Format: date-time
-             */
-            saved_at: string;
-            /**
-             * Saved By
-             * @enum {string}
-             */
-            saved_by: "lab" | "disk";
-        };
-        ServerMessage: components["schemas"]["GpusFull"] | components["schemas"]["GpusDelta"] | components["schemas"]["JobsFull"] | components["schemas"]["JobsDelta"] | components["schemas"]["TasksFull"] | components["schemas"]["TasksDelta"] | components["schemas"]["Save"] | components["schemas"]["Paused"] | components["schemas"]["Trouble"];
-        /**
-         * Share
-         * @description Copy a state's papers and its packed file to ``folder``, where others read them.
-         *
-         *     ``digest`` is that of an earlier state. ``pack`` writes the packed file first where the present
-         *     state has none.
-         */
-        Share: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            action: "share";
-            /**
-             * After
-             * @default null
-             */
-            after: string | null;
-            /**
-             * Digest
-             * @default null
-             */
-            digest: string | null;
-            /** Folder */
-            folder: string;
-            /** Name */
-            name: string;
-            /**
-             * Pack
-             * @default false
-             */
-            pack: boolean;
-            /**
-             * Preview
-             * @default false
-             */
-            preview: boolean;
-        };
-        /**
-         * Signal
-         * @description Busy, idle or unknown, and the name of the measurement behind it.
-         *
-         *     A100 MIG instances have no utilisation at all (GPM starts at Hopper): ``unknown`` while
-         *     somebody holds them. ``measurement`` is ``utilisation`` (NVML's rate), ``gpm`` (graphics
-         *     engine, Hopper and later), ``nobody`` (no process and no memory held: idle for certain) or
-         *     ``instances`` (a GPU that is cut: what its instances say). ``since`` is when this state was
-         *     first seen without a break; ``None`` in a one-shot sample.
-         */
-        Signal: {
-            /**
-             * Measurement
-             * @default null
-             */
-            measurement: string | null;
-            /**
-             * Percent
-             * @default null
-             */
-            percent: number | null;
-            /**
-             * Since
-             * @default null
-             */
-            since: string | null;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "busy" | "idle" | "unknown";
-        };
-        /**
-         * SubmitForm
-         * @description All a submit form needs: the notebook's parameters, kernels, and sensible defaults.
-         *
-         *     ``remembered`` is true when ``defaults`` are those last used for this notebook.
-         */
-        SubmitForm: {
-            /**
-             * Backends
-             * @default []
-             */
-            backends: components["schemas"]["BackendChoice"][];
-            defaults: components["schemas"]["JobRequest"];
-            /** Has Parameters Cell */
-            has_parameters_cell: boolean;
-            /** Kernels */
-            kernels: components["schemas"]["KernelChoice"][];
-            /** @default null */
-            last_used: components["schemas"]["jupyter_mlinfn__model__jobs__Usage"] | null;
-            limits: components["schemas"]["Resources"];
-            /** Parameters */
-            parameters: components["schemas"]["Parameter"][];
-            /** Remembered */
-            remembered: boolean;
-            /**
-             * Saved At
-             * @default null
-             */
-            saved_at: string | null;
-            /** Source */
-            source: string;
-        };
-        /**
-         * Subscribe
-         * @description Send this topic from now on; again: send a full frame now.
-         */
-        Subscribe: {
-            /**
-             * Topic
-             * @enum {string}
-             */
-            topic: "gpus" | "jobs" | "tasks";
-            /**
-             * Type
-             * @constant
-             */
-            type: "subscribe";
-        };
-        /**
-         * Task
-         * @description A task as it is now; ``name`` is empty where it concerns all environments.
-         */
-        Task: {
-            /**
-             * Action
-             * @enum {string}
-             */
-            action: "create" | "clone" | "change" | "restore" | "pack" | "relock" | "lock" | "share" | "gc";
-            /** @default null */
-            event: components["schemas"]["TaskEvent"] | null;
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
-            /** Preview */
-            preview: boolean;
-            /** @default null */
-            result: components["schemas"]["TaskResult"] | null;
-            /**
-             * Started At
-             * Format: date-time
-             */
-            started_at: string;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "running" | "succeeded" | "failed" | "cancelled" | "interrupted";
-        };
-        /**
-         * TaskChanges
-         * @description Tasks that are new or changed, and the ids of those that are no longer listed.
-         *
-         *     ``environments`` is ``None`` while none of them changed: progress comes four times a second,
-         *     and the list of environments is long.
-         */
-        TaskChanges: {
-            /**
-             * Changed
-             * @default []
-             */
-            changed: components["schemas"]["Task"][];
-            /** @default null */
-            environments: components["schemas"]["EnvironmentList"] | null;
-            /**
-             * Gone
-             * @default []
-             */
-            gone: string[];
-        };
-        /**
-         * TaskEvent
-         * @description One step of a task; the newest says how far it is. ``total`` 0: not known.
-         */
-        TaskEvent: {
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /**
-             * Done
-             * @default 0
-             */
-            done: number;
-            /**
-             * Phase
-             * @enum {string}
-             */
-            phase: "starting" | "solving" | "downloading" | "checking" | "linking" | "compiling" | "packing" | "copying" | "removing" | "finishing";
-            /**
-             * Text
-             * @default
-             */
-            text: string;
-            /**
-             * Total
-             * @default 0
-             */
-            total: number;
-            /**
-             * Unit
-             * @default
-             * @enum {string}
-             */
-            unit: "packages" | "bytes" | "files" | "";
-        };
-        /**
-         * TaskList
-         * @description Tasks that run, and those that ended within the last hour; newest first.
-         */
-        TaskList: {
-            /**
-             * Tasks
-             * @default []
-             */
-            tasks: components["schemas"]["Task"][];
-        };
-        /**
-         * TaskResult
-         * @description How a task ended. ``text`` is the sentence for people that says what is different now.
-         *
-         *     ``path`` is the file or folder that was written, ``freed`` what was removed.
-         */
-        TaskResult: {
-            /** @default null */
-            change: components["schemas"]["Change"] | null;
-            /**
-             * Code
-             * @default null
-             */
-            code: string | null;
-            /**
-             * Ended At
-             * Format: date-time
-             */
-            ended_at: string;
-            /**
-             * Exit Code
-             * @default 0
-             */
-            exit_code: number;
-            /** @default null */
-            freed: components["schemas"]["GcPlan"] | null;
-            /** @default null */
-            image: components["schemas"]["PackedImage"] | null;
-            /**
-             * Path
-             * @default null
-             */
-            path: string | null;
-            /**
-             * Problems
-             * @default []
-             */
-            problems: components["schemas"]["Problem"][];
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "succeeded" | "failed" | "cancelled" | "interrupted";
-            /** Text */
-            text: string;
-        };
-        /**
-         * Tasks
-         * @description The environments, and the work on them: what runs, and what ended within the last hour.
-         */
-        Tasks: {
-            environments: components["schemas"]["EnvironmentList"];
-            tasks: components["schemas"]["TaskList"];
-        };
-        /**
-         * TasksDelta
-         * @description What changed of topic ``tasks``.
-         */
-        TasksDelta: {
-            data: components["schemas"]["TaskChanges"];
-            /** Seq */
-            seq: number;
-            /**
-             * Topic
-             * @default tasks
-             * @constant
-             */
-            topic: "tasks";
-            /**
-             * Type
-             * @default delta
-             * @constant
-             */
-            type: "delta";
-        };
-        /**
-         * TasksFull
-         * @description The whole of topic ``tasks``.
-         */
-        TasksFull: {
-            data: components["schemas"]["Tasks"];
-            /** Seq */
-            seq: number;
-            /**
-             * Topic
-             * @default tasks
-             * @constant
-             */
-            topic: "tasks";
-            /**
-             * Type
-             * @default full
-             * @constant
-             */
-            type: "full";
-        };
-        /**
-         * Trouble
-         * @description A topic cannot be read for now, or a message could not be understood.
-         */
-        Trouble: {
-            /** Code */
-            code: string;
-            /** Text */
-            text: string;
-            /**
-             * Topic
-             * @default null
-             */
-            topic: ("gpus" | "jobs" | "tasks") | null;
-            /**
-             * Type
-             * @default trouble
-             * @constant
-             */
-            type: "trouble";
-        };
-        /**
-         * Unsubscribe
-         * @description Send this topic no longer.
-         */
-        Unsubscribe: {
-            /**
-             * Topic
-             * @enum {string}
-             */
-            topic: "gpus" | "jobs" | "tasks";
-            /**
-             * Type
-             * @constant
-             */
-            type: "unsubscribe";
-        };
-        /**
-         * Usage
-         * @description Who uses an environment: a running kernel, or a job that waits or runs.
-         */
-        jupyter_mlinfn__model__environment_answers__Usage: {
-            /** Id */
-            id: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "kernel" | "job";
-            /** Name */
-            name: string;
-        };
-        /**
-         * Usage
-         * @description What an attempt used: peak memory in bytes (whole process tree), CPU time in seconds.
-         */
-        jupyter_mlinfn__model__jobs__Usage: {
-            /**
-             * Cpu Seconds
-             * @default null
-             */
-            cpu_seconds: number | null;
-            /**
-             * Peak Memory
-             * @default null
-             */
-            peak_memory: number | null;
-        };
+  schemas: {
+    /**
+     * Accelerator
+     * @description One schedulable device. A GPU cut into MIG instances is listed too, with ``cut`` true.
+     *
+     *     ``parent`` is the UUID of the GPU an instance is cut from. ``index`` counts the GPUs, or the
+     *     slots of the parent. ``state`` ``lost`` means the
+     *     driver says that it fell off the bus; ``silent`` that it did not answer in time: its values
+     *     are the last known ones, taken at ``taken_at``, which is ``None`` for values as old as the
+     *     snapshot.
+     */
+    Accelerator: {
+      /**
+       * Cut
+       * @default false
+       */
+      cut: boolean;
+      /**
+       * Energy
+       * @default null
+       */
+      energy: number | null;
+      /**
+       * Holders
+       * @default []
+       */
+      holders: components['schemas']['Holder'][];
+      /** Index */
+      index: number;
+      /** @default null */
+      memory: components['schemas']['Memory'] | null;
+      /** @default null */
+      mig: components['schemas']['MigShape'] | null;
+      /** Name */
+      name: string;
+      /**
+       * Parent
+       * @default null
+       */
+      parent: string | null;
+      /**
+       * Power
+       * @default null
+       */
+      power: number | null;
+      /**
+       * Power Limit
+       * @default null
+       */
+      power_limit: number | null;
+      /**
+       * Problem
+       * @default null
+       */
+      problem: string | null;
+      /**
+       * @default {
+       *       "measurement": null,
+       *       "percent": null,
+       *       "since": null,
+       *       "state": "unknown"
+       *     }
+       */
+      signal: components['schemas']['Signal'];
+      /**
+       * State
+       * @default ok
+       * @enum {string}
+       */
+      state: 'ok' | 'lost' | 'silent';
+      /**
+       * Taken At
+       * @default null
+       */
+      taken_at: string | null;
+      /**
+       * Temperature
+       * @default null
+       */
+      temperature: number | null;
+      /** Uuid */
+      uuid: string;
     };
-    responses: never;
-    parameters: never;
-    requestBodies: never;
-    headers: never;
-    pathItems: never;
+    /**
+     * Active
+     * @description The person used the page.
+     */
+    Active: {
+      /**
+       * Type
+       * @constant
+       */
+      type: 'active';
+    };
+    /**
+     * Alter
+     * @description Add, remove or update packages; ``update_all`` takes the newest of everything.
+     */
+    Alter: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: 'change';
+      /**
+       * Add
+       * @default []
+       */
+      add: string[];
+      /**
+       * Add Pip
+       * @default []
+       */
+      add_pip: string[];
+      /**
+       * After
+       * @default null
+       */
+      after: string | null;
+      /** Name */
+      name: string;
+      /**
+       * Preview
+       * @default false
+       */
+      preview: boolean;
+      /**
+       * Remove
+       * @default []
+       */
+      remove: string[];
+      /**
+       * Update
+       * @default []
+       */
+      update: string[];
+      /**
+       * Update All
+       * @default false
+       */
+      update_all: boolean;
+    };
+    /**
+     * Attempt
+     * @description One start of a job. Exactly one attempt publishes its results.
+     */
+    Attempt: {
+      /**
+       * Accelerators
+       * @default []
+       */
+      accelerators: string[];
+      /**
+       * Ended At
+       * @default null
+       */
+      ended_at: string | null;
+      /**
+       * Exit Code
+       * @default null
+       */
+      exit_code: number | null;
+      /**
+       * Host
+       * @default null
+       */
+      host: string | null;
+      /** Number */
+      number: number;
+      /** @default null */
+      reason: components['schemas']['Reason'] | null;
+      /**
+       * Started At
+       * @default null
+       */
+      started_at: string | null;
+      /**
+       * State
+       * @enum {string}
+       */
+      state:
+        | 'queued'
+        | 'starting'
+        | 'running'
+        | 'evicted'
+        | 'succeeded'
+        | 'failed'
+        | 'cancelled';
+      /**
+       * @default {
+       *       "cpu_seconds": null,
+       *       "peak_memory": null
+       *     }
+       */
+      usage: components['schemas']['jupyter_mlinfn__model__jobs__Usage'];
+    };
+    /**
+     * BackendChoice
+     * @description One back-end the form knows of. ``missing`` says why it does not answer; empty when it does.
+     *
+     *     ``limits`` is the most one job may ask for; ``None`` while the system is silent. What is
+     *     submitted then waits until it speaks again.
+     *     ``shares_folder``: the job works in the notebook's own folder.
+     */
+    BackendChoice: {
+      /** @default null */
+      limits: components['schemas']['Resources'] | null;
+      /**
+       * Missing
+       * @default
+       */
+      missing: string;
+      /** Name */
+      name: string;
+      /**
+       * Queues
+       * @default []
+       */
+      queues: components['schemas']['Queue'][];
+      /**
+       * Shares Folder
+       * @default true
+       */
+      shares_folder: boolean;
+      /** Title */
+      title: string;
+    };
+    /**
+     * BundledFile
+     * @description One file of the bundle or one input: path relative to the notebook's folder.
+     *
+     *     ``sha256`` is ``None`` above the hashing limit: the record then says "size and time only".
+     */
+    BundledFile: {
+      /** Mtime */
+      mtime: number;
+      /** Path */
+      path: string;
+      /**
+       * Role
+       * @enum {string}
+       */
+      role: 'notebook' | 'module' | 'input';
+      /** Sha256 */
+      sha256: string | null;
+      /** Size */
+      size: number;
+    };
+    /**
+     * Change
+     * @description What an action changes, or would. Sizes in bytes.
+     *
+     *     ``download`` is what has to be fetched (not in the package cache), ``size`` and ``files`` the
+     *     environment's after the change; ``None`` where it cannot be told before.
+     */
+    Change: {
+      /**
+       * Added
+       * @default []
+       */
+      added: components['schemas']['PackageChange'][];
+      /**
+       * Changed
+       * @default []
+       */
+      changed: components['schemas']['PackageChange'][];
+      /**
+       * Digest
+       * @default null
+       */
+      digest: string | null;
+      /**
+       * Download
+       * @default null
+       */
+      download: number | null;
+      /**
+       * Files
+       * @default null
+       */
+      files: number | null;
+      /**
+       * Note
+       * @default null
+       */
+      note: string | null;
+      /**
+       * Removed
+       * @default []
+       */
+      removed: components['schemas']['PackageChange'][];
+      /**
+       * Size
+       * @default null
+       */
+      size: number | null;
+    };
+    /**
+     * Check
+     * @description One thing looked at; ``hint`` says what to do where ``state`` is not ``ok``.
+     *
+     *     ``missing`` is a calm word: a part that is not here, and need not be unless it is in
+     *     :data:`NEEDED`.
+     */
+    Check: {
+      /**
+       * Hint
+       * @default null
+       */
+      hint: string | null;
+      /** Name */
+      name: string;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'ok' | 'missing' | 'warning';
+      /** Text */
+      text: string;
+    };
+    /**
+     * CleanupItem
+     * @description One job a clean-up removes (or would remove), with its size in bytes.
+     */
+    CleanupItem: {
+      /** Ended At */
+      ended_at: string | null;
+      /** Id */
+      id: string;
+      /** Name */
+      name: string;
+      /**
+       * Output Folder
+       * @default null
+       */
+      output_folder: string | null;
+      /** Size */
+      size: number;
+    };
+    /**
+     * CleanupPlan
+     * @description What a clean-up removes; ``done`` is false for a preview.
+     */
+    CleanupPlan: {
+      /** Done */
+      done: boolean;
+      /**
+       * Failed
+       * @default []
+       */
+      failed: components['schemas']['Problem'][];
+      /** Items */
+      items: components['schemas']['CleanupItem'][];
+      /** Size */
+      size: number;
+    };
+    /**
+     * CleanupRequest
+     * @description Which ended jobs to remove: those that ended more than ``older_than`` seconds ago.
+     */
+    CleanupRequest: {
+      /**
+       * Dry Run
+       * @default true
+       */
+      dry_run: boolean;
+      /**
+       * Older Than
+       * @default 2592000
+       */
+      older_than: number;
+      /**
+       * Outputs
+       * @default false
+       */
+      outputs: boolean;
+      /**
+       * States
+       * @default [
+       *       "succeeded",
+       *       "failed",
+       *       "cancelled"
+       *     ]
+       */
+      states: (
+        | 'queued'
+        | 'starting'
+        | 'running'
+        | 'evicted'
+        | 'succeeded'
+        | 'failed'
+        | 'cancelled'
+      )[];
+    };
+    ClientMessage:
+      | components['schemas']['Subscribe']
+      | components['schemas']['Unsubscribe']
+      | components['schemas']['Active']
+      | components['schemas']['Saved'];
+    /**
+     * Clone
+     * @description ``source``: name of an own or managed environment (``NAME`` or ``NAME@DIGEST``), or a
+     *     prefix that conda packages were installed to.
+     *
+     *     ``mode`` ``files``: the clone has files of its own, which share room on disk with the package
+     *     cache where the file system can (shared blocks, else hard links, else copies). ``layer``: it
+     *     has none and is kept as a layer over the packed file of its source. ``auto``: ``files`` where
+     *     they share room, else ``layer`` where the source is packed.
+     */
+    Clone: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: 'clone';
+      /**
+       * After
+       * @default null
+       */
+      after: string | null;
+      /**
+       * Mode
+       * @default auto
+       * @enum {string}
+       */
+      mode: 'auto' | 'files' | 'layer';
+      /** Name */
+      name: string;
+      /**
+       * Preview
+       * @default false
+       */
+      preview: boolean;
+      /** Source */
+      source: string;
+    };
+    /**
+     * Collect
+     * @description Remove what no environment, kernel or job uses any more; it concerns all environments.
+     */
+    Collect: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: 'gc';
+      /**
+       * After
+       * @default null
+       */
+      after: string | null;
+      /**
+       * Name
+       * @default
+       * @constant
+       */
+      name: '';
+      /**
+       * Preview
+       * @default false
+       */
+      preview: boolean;
+    };
+    /**
+     * Create
+     * @description From packages, or from the text of a file.
+     *
+     *     ``file_name`` tells what ``file_text`` is: ``environment.yml``, ``conda-lock.yml``,
+     *     ``requirements.txt`` or an ``@EXPLICIT`` list. ``channels`` empty: those of the settings.
+     */
+    Create: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: 'create';
+      /**
+       * After
+       * @default null
+       */
+      after: string | null;
+      /**
+       * Channels
+       * @default []
+       */
+      channels: string[];
+      /**
+       * File Name
+       * @default null
+       */
+      file_name: string | null;
+      /**
+       * File Text
+       * @default null
+       */
+      file_text: string | null;
+      /** Name */
+      name: string;
+      /**
+       * Packages
+       * @default []
+       */
+      packages: string[];
+      /**
+       * Pip
+       * @default []
+       */
+      pip: string[];
+      /**
+       * Preview
+       * @default false
+       */
+      preview: boolean;
+    };
+    /**
+     * CudaFit
+     * @description Whether packages built for CUDA can run with this machine's driver; ``text`` says why.
+     *
+     *     ``need`` is the least version that the packages ask of the driver, such as ``12.4``.
+     */
+    CudaFit: {
+      /**
+       * Need
+       * @default null
+       */
+      need: string | null;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'compatible' | 'not-compatible' | 'unknown';
+      /** Text */
+      text: string;
+    };
+    /**
+     * DebugKernel
+     * @description Where to open a kernel after a failure: the kernel spec's name and the folder.
+     */
+    DebugKernel: {
+      /** Folder */
+      folder: string;
+      /** Kernel Name */
+      kernel_name: string;
+      /**
+       * Note
+       * @default null
+       */
+      note: string | null;
+    };
+    /**
+     * DeletedEnvironment
+     * @description What is gone, and what it freed; ``text`` says so in words, with what was kept.
+     */
+    DeletedEnvironment: {
+      /** Files */
+      files: number;
+      /** Freed */
+      freed: number;
+      /** Name */
+      name: string;
+      /** Text */
+      text: string;
+    };
+    /**
+     * Diagnosis
+     * @description All checks, in the order people read them.
+     */
+    Diagnosis: {
+      /** Checks */
+      checks: components['schemas']['Check'][];
+    };
+    /**
+     * Difference
+     * @description What is other in ``right`` than in ``left``, on one platform.
+     */
+    Difference: {
+      change: components['schemas']['Change'];
+      /** Left */
+      left: string;
+      /** Platform */
+      platform: string;
+      /** Right */
+      right: string;
+    };
+    /**
+     * Draft
+     * @description A request checked without being submitted: all problems at once, and a forecast.
+     *
+     *     ``parameters`` are those of the notebook's cell; ``accepted`` the values the job would get.
+     *     ``remedy`` is what can be done at once about an environment that is not what its lock says.
+     */
+    Draft: {
+      /**
+       * Accepted
+       * @default {}
+       */
+      accepted: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+      /** @default null */
+      environment: components['schemas']['EnvironmentName'] | null;
+      /** @default null */
+      forecast: components['schemas']['Forecast'] | null;
+      /**
+       * Has Parameters Cell
+       * @default false
+       */
+      has_parameters_cell: boolean;
+      /**
+       * Modules
+       * @default []
+       */
+      modules: string[];
+      /**
+       * Notes
+       * @default []
+       */
+      notes: string[];
+      /** Ok */
+      ok: boolean;
+      /**
+       * Output Folder
+       * @default null
+       */
+      output_folder: string | null;
+      /**
+       * Parameters
+       * @default []
+       */
+      parameters: components['schemas']['Parameter'][];
+      /**
+       * Problems
+       * @default []
+       */
+      problems: components['schemas']['Problem'][];
+      /** @default null */
+      remedy: components['schemas']['Remedy'] | null;
+    };
+    /**
+     * DriverFacts
+     * @description What the driver says of itself.
+     */
+    DriverFacts: {
+      /**
+       * Cuda
+       * @default null
+       */
+      cuda: string | null;
+      /**
+       * Driver
+       * @default null
+       */
+      driver: string | null;
+      /**
+       * Nvml
+       * @default null
+       */
+      nvml: string | null;
+    };
+    /**
+     * Environment
+     * @description One row of the catalogue. Sizes in bytes; ``None`` means not computed yet or not known.
+     *
+     *     ``digest`` is that of the lock (``None``: not locked), ``inventoried`` that of the sorted
+     *     inventory where packages were counted but there is no lock. ``packed`` says that an image of
+     *     that very lock exists, ``cuda`` is ``None`` where no package needs CUDA. ``states`` counts the
+     *     locks in its history. ``used_by_kernels`` and ``used_by_jobs`` count running kernels and
+     *     jobs that wait or run (``None``: they cannot be asked now). ``last_used`` is when something
+     *     ran in it, as far as is known.
+     */
+    Environment: {
+      /** @default null */
+      cuda: components['schemas']['CudaFit'] | null;
+      /**
+       * Digest
+       * @default null
+       */
+      digest: string | null;
+      /**
+       * Files
+       * @default null
+       */
+      files: number | null;
+      /**
+       * Images
+       * @default []
+       */
+      images: components['schemas']['PackedImage'][];
+      /**
+       * Inventoried
+       * @default null
+       */
+      inventoried: string | null;
+      /**
+       * Kernel
+       * @default null
+       */
+      kernel: string | null;
+      /**
+       * Kernels
+       * @default []
+       */
+      kernels: string[];
+      /**
+       * Kind
+       * @default found
+       * @enum {string}
+       */
+      kind: 'found' | 'managed' | 'own';
+      /**
+       * Language
+       * @default python
+       */
+      language: string;
+      /**
+       * Last Used
+       * @default null
+       */
+      last_used: string | null;
+      /**
+       * Made At
+       * @default null
+       */
+      made_at: string | null;
+      /**
+       * Made By
+       * @default null
+       */
+      made_by: string | null;
+      /**
+       * Measured At
+       * @default null
+       */
+      measured_at: string | null;
+      /** Name */
+      name: string;
+      /**
+       * Origin
+       * @default null
+       */
+      origin: string | null;
+      /**
+       * Packages
+       * @default null
+       */
+      packages: number | null;
+      /**
+       * Packed
+       * @default false
+       */
+      packed: boolean;
+      /**
+       * Prefix
+       * @default null
+       */
+      prefix: string | null;
+      /**
+       * Problem
+       * @default null
+       */
+      problem: string | null;
+      /**
+       * Python
+       * @default null
+       */
+      python: string | null;
+      /**
+       * Size
+       * @default null
+       */
+      size: number | null;
+      /**
+       * Source
+       * @enum {string}
+       */
+      source: 'kernel' | 'venv' | 'conda' | 'system' | 'image';
+      /**
+       * States
+       * @default 0
+       */
+      states: number;
+      /**
+       * Telling
+       * @default []
+       */
+      telling: components['schemas']['Package'][];
+      /**
+       * Used By Jobs
+       * @default 0
+       */
+      used_by_jobs: number | null;
+      /**
+       * Used By Kernels
+       * @default 0
+       */
+      used_by_kernels: number;
+    };
+    /**
+     * EnvironmentDetails
+     * @description All that is known of one environment.
+     *
+     *     ``digest`` is that of the lock; of a found one, which has none, that of what is installed
+     *     (``locked`` false). ``origin`` is what it was cloned from, ``command`` how its kernel starts.
+     */
+    EnvironmentDetails: {
+      /**
+       * Channels
+       * @default []
+       */
+      channels: string[];
+      /** @default null */
+      command: components['schemas']['KernelCommand'] | null;
+      /**
+       * Digest
+       * @default null
+       */
+      digest: string | null;
+      environment: components['schemas']['Environment'];
+      /**
+       * History
+       * @default []
+       */
+      history: components['schemas']['HistoryState'][];
+      /**
+       * Images
+       * @default []
+       */
+      images: components['schemas']['PackedImage'][];
+      /**
+       * Kernel
+       * @default null
+       */
+      kernel: string | null;
+      /**
+       * Locked
+       * @default true
+       */
+      locked: boolean;
+      /**
+       * Made At
+       * @default null
+       */
+      made_at: string | null;
+      /**
+       * Made By
+       * @default null
+       */
+      made_by: string | null;
+      /**
+       * Origin
+       * @default null
+       */
+      origin: string | null;
+      /**
+       * Packages
+       * @default []
+       */
+      packages: components['schemas']['Package'][];
+      /**
+       * Platform
+       * @default null
+       */
+      platform: string | null;
+      /**
+       * Used By
+       * @default []
+       */
+      used_by: components['schemas']['jupyter_mlinfn__model__environment_answers__Usage'][];
+    };
+    /**
+     * EnvironmentHistory
+     * @description All states of an environment, newest first.
+     */
+    EnvironmentHistory: {
+      /** Name */
+      name: string;
+      /** States */
+      states: components['schemas']['HistoryState'][];
+    };
+    /**
+     * EnvironmentList
+     * @description The catalogue; ``measuring`` while sizes and file counts are still being computed.
+     *
+     *     ``container_root`` says that SIF files which run by themselves can be packed here.
+     */
+    EnvironmentList: {
+      /**
+       * Container Root
+       * @default false
+       */
+      container_root: boolean;
+      /** Environments */
+      environments: components['schemas']['Environment'][];
+      /**
+       * Measuring
+       * @default false
+       */
+      measuring: boolean;
+    };
+    /**
+     * EnvironmentName
+     * @description The environment as the public record names it.
+     */
+    EnvironmentName: {
+      /**
+       * Digest
+       * @default null
+       */
+      digest: string | null;
+      /** Name */
+      name: string;
+    };
+    /**
+     * EnvironmentRef
+     * @description What a job records of its environment.
+     *
+     *     ``digest`` is ``sha256:…`` of the sorted inventory ("inventoried, not locked") or of the lock;
+     *     ``None`` for a kernel whose interpreter is no Python (R, Julia, C++), where no inventory is had.
+     *     ``contents`` is the digest of the files behind a lock (``own/manifest.py``). ``image`` is the
+     *     file that the kernel runs out of, ``image_digest`` that of its bytes; ``base`` and
+     *     ``base_digest`` the same of the image below, where that file is a layer.
+     */
+    EnvironmentRef: {
+      /**
+       * Base
+       * @default null
+       */
+      base: string | null;
+      /**
+       * Base Digest
+       * @default null
+       */
+      base_digest: string | null;
+      /**
+       * Contents
+       * @default null
+       */
+      contents: string | null;
+      /**
+       * Digest
+       * @default null
+       */
+      digest: string | null;
+      /**
+       * Image
+       * @default null
+       */
+      image: string | null;
+      /**
+       * Image Digest
+       * @default null
+       */
+      image_digest: string | null;
+      kernel: components['schemas']['KernelCommand'];
+      /**
+       * Locked
+       * @default false
+       */
+      locked: boolean;
+      /** Name */
+      name: string;
+      /**
+       * Prefix
+       * @default null
+       */
+      prefix: string | null;
+    };
+    /**
+     * EnvironmentRequest
+     * @description What is to be done with an environment; ``action`` says which of the requests it is.
+     */
+    EnvironmentRequest:
+      | components['schemas']['Create']
+      | components['schemas']['Clone']
+      | components['schemas']['Alter']
+      | components['schemas']['Restore']
+      | components['schemas']['Pack']
+      | components['schemas']['Relock']
+      | components['schemas']['LockPlatforms']
+      | components['schemas']['Share']
+      | components['schemas']['Collect'];
+    /**
+     * ExportedFile
+     * @description The text of a file that describes an environment.
+     */
+    ExportedFile: {
+      /** File Name */
+      file_name: string;
+      /**
+       * Form
+       * @enum {string}
+       */
+      form: 'environment.yml' | 'conda-lock.yml' | 'explicit' | 'platforms';
+      /** Name */
+      name: string;
+      /** Text */
+      text: string;
+    };
+    /**
+     * Forecast
+     * @description What would happen to a draft now.
+     */
+    Forecast: {
+      /** Starts Now */
+      starts_now: boolean;
+      /** Text */
+      text: string;
+    };
+    /**
+     * FoundPackage
+     * @description One package of the channels; versions newest first, at most as many as are useful.
+     */
+    FoundPackage: {
+      /** Channel */
+      channel: string;
+      /** Name */
+      name: string;
+      /** Versions */
+      versions: string[];
+    };
+    /**
+     * GcItem
+     * @description Something nobody uses any more.
+     */
+    GcItem: {
+      /**
+       * Digest
+       * @default null
+       */
+      digest: string | null;
+      /**
+       * Environment
+       * @default null
+       */
+      environment: string | null;
+      /** Files */
+      files: number;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'prefix' | 'image' | 'staging' | 'packages' | 'bytecode' | 'task';
+      /** Name */
+      name: string;
+      /** Path */
+      path: string;
+      /** Size */
+      size: number;
+    };
+    /**
+     * GcKept
+     * @description Something that stays, and why.
+     */
+    GcKept: {
+      /** Name */
+      name: string;
+      /** Why */
+      why: string;
+    };
+    /**
+     * GcPlan
+     * @description What would be removed, or was when ``done``; ``size`` and ``files`` are what is freed.
+     */
+    GcPlan: {
+      /**
+       * Done
+       * @default false
+       */
+      done: boolean;
+      /**
+       * Files
+       * @default 0
+       */
+      files: number;
+      /**
+       * Items
+       * @default []
+       */
+      items: components['schemas']['GcItem'][];
+      /**
+       * Kept
+       * @default []
+       */
+      kept: components['schemas']['GcKept'][];
+      /**
+       * Size
+       * @default 0
+       */
+      size: number;
+    };
+    /**
+     * GpuChanges
+     * @description What changed since the frame before, as ``gpus/deltas.py`` writes it.
+     *
+     *     ``t``: seconds since the epoch; ``a``: by short field name, then by the accelerator's place in
+     *     the full frame's list, the new value.
+     */
+    GpuChanges: {
+      /** A */
+      a: {
+        [key: string]: {
+          [key: string]: components['schemas']['JsonValue'];
+        };
+      };
+      /** T */
+      t: number;
+    };
+    /**
+     * GpuHistory
+     * @description History of one accelerator, oldest first; ``None`` where a value was not available.
+     *
+     *     ``interval`` is the usual distance of two points in seconds; a gap in ``times`` means that
+     *     nobody looked. ``times`` are seconds since the epoch; all lists have the same length.
+     */
+    GpuHistory: {
+      /** Interval */
+      interval: number;
+      /** Memory Used */
+      memory_used: (number | null)[];
+      /** Percent */
+      percent: (number | null)[];
+      /** Power */
+      power: (number | null)[];
+      /** Temperature */
+      temperature: (number | null)[];
+      /** Times */
+      times: number[];
+      /** Uuid */
+      uuid: string;
+    };
+    /**
+     * GpuSnapshot
+     * @description One complete sample. ``missing`` says in words why there is none (no driver, no GPU).
+     */
+    GpuSnapshot: {
+      /**
+       * Accelerators
+       * @default []
+       */
+      accelerators: components['schemas']['Accelerator'][];
+      /**
+       * @default {
+       *       "cuda": null,
+       *       "driver": null,
+       *       "nvml": null
+       *     }
+       */
+      facts: components['schemas']['DriverFacts'];
+      /**
+       * Missing
+       * @default null
+       */
+      missing: string | null;
+      /**
+       * Simulated
+       * @default false
+       */
+      simulated: boolean;
+      /**
+       * Taken At
+       * @default null
+       */
+      taken_at: string | null;
+    };
+    /**
+     * GpusDelta
+     * @description What changed of topic ``gpus``.
+     */
+    GpusDelta: {
+      data: components['schemas']['GpuChanges'];
+      /** Seq */
+      seq: number;
+      /**
+       * Topic
+       * @default gpus
+       * @constant
+       */
+      topic: 'gpus';
+      /**
+       * Type
+       * @default delta
+       * @constant
+       */
+      type: 'delta';
+    };
+    /**
+     * GpusFull
+     * @description The whole of topic ``gpus``.
+     */
+    GpusFull: {
+      data: components['schemas']['GpuSnapshot'];
+      /** Seq */
+      seq: number;
+      /**
+       * Topic
+       * @default gpus
+       * @constant
+       */
+      topic: 'gpus';
+      /**
+       * Type
+       * @default full
+       * @constant
+       */
+      type: 'full';
+    };
+    /**
+     * HistoryState
+     * @description One state an environment was in; ``installed`` when its files are still there.
+     */
+    HistoryState: {
+      /**
+       * Action
+       * @enum {string}
+       */
+      action: 'create' | 'clone' | 'change' | 'restore' | 'relock';
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string;
+      /**
+       * Current
+       * @default false
+       */
+      current: boolean;
+      /** Digest */
+      digest: string;
+      /**
+       * Installed
+       * @default false
+       */
+      installed: boolean;
+      /** Text */
+      text: string;
+    };
+    /**
+     * Holder
+     * @description Who holds memory on an accelerator.
+     *
+     *     ``kind`` ``outside`` is a process of another PID namespace or of another person. ``pid`` is
+     *     the number NVML gave; it may be a host PID. ``title`` is for people: a notebook's file name,
+     *     a job's name, a program's name.
+     */
+    Holder: {
+      /**
+       * Job Id
+       * @default null
+       */
+      job_id: string | null;
+      /**
+       * Kernel Id
+       * @default null
+       */
+      kernel_id: string | null;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'kernel' | 'job' | 'process' | 'outside';
+      /**
+       * Memory
+       * @default null
+       */
+      memory: number | null;
+      /**
+       * Mine
+       * @default false
+       */
+      mine: boolean;
+      /**
+       * Pid
+       * @default null
+       */
+      pid: number | null;
+      /** Title */
+      title: string;
+      /**
+       * User
+       * @default null
+       */
+      user: string | null;
+    };
+    /**
+     * ImageBelow
+     * @description The image that a layer lies over: where it was, and ``sha256:…`` of its bytes.
+     */
+    ImageBelow: {
+      /** Digest */
+      digest: string;
+      /** Path */
+      path: string;
+    };
+    /**
+     * JobChanges
+     * @description Jobs that are new or changed, the ids of jobs that are gone, and the numbers now.
+     */
+    JobChanges: {
+      /**
+       * Changed
+       * @default []
+       */
+      changed: components['schemas']['JobRecord'][];
+      counts: components['schemas']['JobCounts'];
+      /**
+       * Deleted
+       * @default []
+       */
+      deleted: string[];
+    };
+    /**
+     * JobCounts
+     * @description Numbers above the list.
+     */
+    JobCounts: {
+      /**
+       * Failed Today
+       * @default 0
+       */
+      failed_today: number;
+      /**
+       * Queued
+       * @default 0
+       */
+      queued: number;
+      /**
+       * Running
+       * @default 0
+       */
+      running: number;
+      /**
+       * Total
+       * @default 0
+       */
+      total: number;
+    };
+    /**
+     * JobDetails
+     * @description All that is known of one job.
+     */
+    JobDetails: {
+      /** Attempts */
+      attempts: components['schemas']['Attempt'][];
+      job: components['schemas']['JobRecord'];
+      spec: components['schemas']['JobSpec'];
+      /**
+       * Values
+       * @default []
+       */
+      values: {
+        [key: string]: components['schemas']['JsonValue'];
+      }[];
+    };
+    /**
+     * JobNotebook
+     * @description A job's notebook as JSON (nbformat 4); ``final`` once the job has ended.
+     */
+    JobNotebook: {
+      /** Content */
+      content: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+      /** Final */
+      final: boolean;
+      /**
+       * Modified
+       * Format: date-time
+       */
+      modified: string;
+    };
+    /**
+     * JobPage
+     * @description One page of jobs, newest first; ``next`` is the cursor of the following page.
+     */
+    JobPage: {
+      /**
+       * @default {
+       *       "failed_today": 0,
+       *       "queued": 0,
+       *       "running": 0,
+       *       "total": 0
+       *     }
+       */
+      counts: components['schemas']['JobCounts'];
+      /** Jobs */
+      jobs: components['schemas']['JobRecord'][];
+      /**
+       * Next
+       * @default null
+       */
+      next: string | null;
+    };
+    /**
+     * JobRecord
+     * @description What is shown of a job (one line of a list). ``output`` is the published notebook's path.
+     *
+     *     ``cancelling`` is true from the request until the job has ended.
+     */
+    JobRecord: {
+      /**
+       * Attempts
+       * @default 0
+       */
+      attempts: number;
+      /** Backend */
+      backend: string;
+      /**
+       * Backend Id
+       * @default null
+       */
+      backend_id: string | null;
+      /**
+       * Cancelling
+       * @default false
+       */
+      cancelling: boolean;
+      /**
+       * Ended At
+       * @default null
+       */
+      ended_at: string | null;
+      environment: components['schemas']['EnvironmentName'];
+      /**
+       * Evictable
+       * @default false
+       */
+      evictable: boolean;
+      /** Id */
+      id: string;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'notebook' | 'cell' | 'script' | 'command';
+      /** Name */
+      name: string;
+      /**
+       * Output
+       * @default null
+       */
+      output: string | null;
+      /** Output Folder */
+      output_folder: string;
+      /**
+       * Parameters
+       * @default {}
+       */
+      parameters: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+      /** @default null */
+      progress: components['schemas']['Progress'] | null;
+      /**
+       * Queue
+       * @default null
+       */
+      queue: string | null;
+      /** @default null */
+      reason: components['schemas']['Reason'] | null;
+      /**
+       * Rerun Of
+       * @default null
+       */
+      rerun_of: string | null;
+      resources: components['schemas']['Resources'];
+      /** Source */
+      source: string;
+      /**
+       * Started At
+       * @default null
+       */
+      started_at: string | null;
+      /**
+       * State
+       * @enum {string}
+       */
+      state:
+        | 'queued'
+        | 'starting'
+        | 'running'
+        | 'evicted'
+        | 'succeeded'
+        | 'failed'
+        | 'cancelled';
+      /**
+       * Submitted At
+       * Format: date-time
+       */
+      submitted_at: string;
+      /**
+       * Try First
+       * @default false
+       */
+      try_first: boolean;
+      /**
+       * Unknown Since
+       * @default null
+       */
+      unknown_since: string | null;
+      /**
+       * @default {
+       *       "cpu_seconds": null,
+       *       "peak_memory": null
+       *     }
+       */
+      usage: components['schemas']['jupyter_mlinfn__model__jobs__Usage'];
+    };
+    /**
+     * JobRequest
+     * @description What a person asks for: the body of ``POST jobs``, the arguments of ``mlinfn submit``.
+     *
+     *     ``source`` is an absolute path, or one relative to the server's root for requests by HTTP.
+     *     ``environment`` is a kernel name; ``None`` means the notebook's own kernel.
+     *     ``parameters`` hold JSON values; strings typed on a command line come through
+     *     ``raw_parameters`` and take the type of the notebook's default.
+     *     ``create_parameters_cell`` allows a new first cell for parameters that have no cell.
+     *     ``cell`` limits the job to this one cell's text (``%%mlinfn submit``).
+     *     ``queue`` names one of the back-end's queues (``None``: its default), ``charge`` the group
+     *     or account that pays.
+     */
+    JobRequest: {
+      /**
+       * Backend
+       * @default local
+       */
+      backend: string;
+      /**
+       * Cell
+       * @default null
+       */
+      cell: string | null;
+      /**
+       * Charge
+       * @default null
+       */
+      charge: string | null;
+      /**
+       * Create Parameters Cell
+       * @default false
+       */
+      create_parameters_cell: boolean;
+      /**
+       * Environment
+       * @default null
+       */
+      environment: string | null;
+      /**
+       * Evictable
+       * @default false
+       */
+      evictable: boolean;
+      /**
+       * Inputs
+       * @default []
+       */
+      inputs: string[];
+      /**
+       * Name
+       * @default null
+       */
+      name: string | null;
+      /**
+       * Outputs
+       * @default []
+       */
+      outputs: string[];
+      /**
+       * Parameters
+       * @default {}
+       */
+      parameters: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+      /**
+       * Queue
+       * @default null
+       */
+      queue: string | null;
+      /**
+       * Raw Parameters
+       * @default {}
+       */
+      raw_parameters: {
+        [key: string]: string;
+      };
+      /**
+       * @default {
+       *       "cpus": 1,
+       *       "gpus": 0,
+       *       "memory": 2147483648,
+       *       "time": 3600
+       *     }
+       */
+      resources: components['schemas']['Resources'];
+      /** Source */
+      source: string;
+      /**
+       * Try First
+       * @default false
+       */
+      try_first: boolean;
+    };
+    /**
+     * JobSpec
+     * @description Immutable: what was asked and what was captured. Written to ``job.json`` before commit.
+     */
+    JobSpec: {
+      /** Backend */
+      backend: string;
+      /**
+       * Charge
+       * @default null
+       */
+      charge: string | null;
+      /**
+       * Command
+       * @default []
+       */
+      command: string[];
+      environment: components['schemas']['EnvironmentRef'];
+      /**
+       * Evictable
+       * @default false
+       */
+      evictable: boolean;
+      /**
+       * Files
+       * @default []
+       */
+      files: components['schemas']['BundledFile'][];
+      /** Id */
+      id: string;
+      /**
+       * Injection
+       * @default none
+       * @enum {string}
+       */
+      injection: 'cell' | 'new-cell' | 'environment' | 'none';
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'notebook' | 'cell' | 'script' | 'command';
+      /** Name */
+      name: string;
+      /** Output Folder */
+      output_folder: string;
+      /**
+       * Outputs
+       * @default []
+       */
+      outputs: string[];
+      /**
+       * Parameters
+       * @default {}
+       */
+      parameters: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+      /**
+       * Queue
+       * @default null
+       */
+      queue: string | null;
+      /**
+       * Rerun Of
+       * @default null
+       */
+      rerun_of: string | null;
+      resources: components['schemas']['Resources'];
+      /**
+       * Schema Version
+       * @default 1
+       * @constant
+       */
+      schema_version: 1;
+      /** Source */
+      source: string;
+      /**
+       * Submitted At
+       * Format: date-time
+       */
+      submitted_at: string;
+      /** Token */
+      token: string;
+      /**
+       * Try First
+       * @default false
+       */
+      try_first: boolean;
+      /** User */
+      user: string;
+      /** Workdir */
+      workdir: string;
+    };
+    /**
+     * JobsDelta
+     * @description What changed of topic ``jobs``.
+     */
+    JobsDelta: {
+      data: components['schemas']['JobChanges'];
+      /** Seq */
+      seq: number;
+      /**
+       * Topic
+       * @default jobs
+       * @constant
+       */
+      topic: 'jobs';
+      /**
+       * Type
+       * @default delta
+       * @constant
+       */
+      type: 'delta';
+    };
+    /**
+     * JobsFull
+     * @description The first page of topic ``jobs``.
+     */
+    JobsFull: {
+      data: components['schemas']['JobPage'];
+      /** Seq */
+      seq: number;
+      /**
+       * Topic
+       * @default jobs
+       * @constant
+       */
+      topic: 'jobs';
+      /**
+       * Type
+       * @default full
+       * @constant
+       */
+      type: 'full';
+    };
+    JsonValue: unknown;
+    /**
+     * KernelChoice
+     * @description One environment the form offers.
+     */
+    KernelChoice: {
+      /** Display Name */
+      display_name: string;
+      /** Language */
+      language: string;
+      /** Name */
+      name: string;
+      /**
+       * Problem
+       * @default null
+       */
+      problem: string | null;
+    };
+    /**
+     * KernelCommand
+     * @description How a kernel is started: what Jupyter's ``kernel.json`` says, fixed at submit.
+     *
+     *     ``resource_dir`` is the folder of the kernel spec (it fills ``{resource_dir}`` in ``argv``).
+     */
+    KernelCommand: {
+      /** Argv */
+      argv: string[];
+      /** Display Name */
+      display_name: string;
+      /**
+       * Env
+       * @default {}
+       */
+      env: {
+        [key: string]: string;
+      };
+      /**
+       * Interrupt Mode
+       * @default signal
+       * @enum {string}
+       */
+      interrupt_mode: 'signal' | 'message';
+      /** Language */
+      language: string;
+      /** Name */
+      name: string;
+      /** Resource Dir */
+      resource_dir: string;
+    };
+    /**
+     * KernelRequest
+     * @description ``image``: the kernel that runs out of the packed file.
+     */
+    KernelRequest: {
+      /**
+       * Image
+       * @default false
+       */
+      image: boolean;
+    };
+    /**
+     * LockPlatforms
+     * @description Solve what was asked of the environment for ``platforms``; its packages stay as they are.
+     */
+    LockPlatforms: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: 'lock';
+      /**
+       * After
+       * @default null
+       */
+      after: string | null;
+      /** Name */
+      name: string;
+      /** Platforms */
+      platforms: string[];
+      /**
+       * Preview
+       * @default false
+       */
+      preview: boolean;
+    };
+    /**
+     * LogChunk
+     * @description Log text from byte ``start`` to byte ``next``; ``size`` is the log's size now.
+     */
+    LogChunk: {
+      /** Ended */
+      ended: boolean;
+      /** Next */
+      next: number;
+      /** Size */
+      size: number;
+      /** Start */
+      start: number;
+      /** Text */
+      text: string;
+    };
+    /**
+     * Memory
+     * @description Total and used memory, bytes.
+     */
+    Memory: {
+      /** Total */
+      total: number;
+      /** Used */
+      used: number;
+    };
+    /**
+     * MigShape
+     * @description A MIG instance's place: profile name such as ``1g.10gb`` and NVML's instance ids.
+     */
+    MigShape: {
+      /** Compute Instance */
+      compute_instance: number;
+      /** Gpu Instance */
+      gpu_instance: number;
+      /** Profile */
+      profile: string;
+    };
+    /**
+     * Pack
+     * @description Write the environment as one file.
+     *
+     *     ``over`` names a packed environment (``NAME`` or ``NAME@DIGEST``, own or managed) or the path
+     *     of an image: then only what differs from that image is written, as a layer that runs over it.
+     *     ``container``: put the root of a container under it that the settings name, so that the SIF
+     *     file runs by itself.
+     */
+    Pack: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: 'pack';
+      /**
+       * After
+       * @default null
+       */
+      after: string | null;
+      /**
+       * Container
+       * @default false
+       */
+      container: boolean;
+      /**
+       * Format
+       * @default squashfs
+       * @enum {string}
+       */
+      format: 'squashfs' | 'sif';
+      /** Name */
+      name: string;
+      /**
+       * Over
+       * @default null
+       */
+      over: string | null;
+      /**
+       * Preview
+       * @default false
+       */
+      preview: boolean;
+    };
+    /**
+     * Package
+     * @description One installed distribution.
+     *
+     *     ``build`` is conda's build string: the same version built for CUDA and for CPU is not the
+     *     same package. ``source`` ``other`` is what neither pip nor conda installed (the interpreter
+     *     of a venv or of the system).
+     */
+    Package: {
+      /**
+       * Build
+       * @default null
+       */
+      build: string | null;
+      /** Name */
+      name: string;
+      /**
+       * Source
+       * @default pypi
+       * @enum {string}
+       */
+      source: 'conda' | 'pypi' | 'other';
+      /** Version */
+      version: string;
+    };
+    /**
+     * PackageChange
+     * @description One package before and after: version and build; ``None``: absent on that side.
+     */
+    PackageChange: {
+      /** After */
+      after: string | null;
+      /** Before */
+      before: string | null;
+      /**
+       * Manager
+       * @default conda
+       * @enum {string}
+       */
+      manager: 'conda' | 'pip';
+      /** Name */
+      name: string;
+    };
+    /**
+     * PackageMatches
+     * @description Packages whose names match; the best first. ``more`` when some were left out.
+     *
+     *     ``problem`` says which channel could not be asked; what the others have is still there.
+     */
+    PackageMatches: {
+      /**
+       * More
+       * @default false
+       */
+      more: boolean;
+      /**
+       * Packages
+       * @default []
+       */
+      packages: components['schemas']['FoundPackage'][];
+      /**
+       * Problem
+       * @default null
+       */
+      problem: string | null;
+      /** Search */
+      search: string;
+    };
+    /**
+     * PackedImage
+     * @description One file that holds an environment. ``digest`` is ``sha256:…`` of the file's bytes.
+     *
+     *     With ``base`` it is a layer: it holds what differs from that image and runs over it alone.
+     */
+    PackedImage: {
+      /** @default null */
+      base: components['schemas']['ImageBelow'] | null;
+      /** Compressor */
+      compressor: string;
+      /** Digest */
+      digest: string;
+      /**
+       * Format
+       * @enum {string}
+       */
+      format: 'squashfs' | 'sif';
+      /** Lock */
+      lock: string;
+      /**
+       * Made At
+       * Format: date-time
+       */
+      made_at: string;
+      /** Path */
+      path: string;
+      /** Size */
+      size: number;
+    };
+    /**
+     * Parameter
+     * @description One parameter read from the notebook's ``parameters`` cell.
+     *
+     *     ``kind`` is the type papermill's rules give it; ``default`` is the literal, or ``None`` with
+     *     ``source`` (the expression's text) when the default is no literal.
+     */
+    Parameter: {
+      /** @default null */
+      default: components['schemas']['JsonValue'];
+      /**
+       * Help
+       * @default null
+       */
+      help: string | null;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind:
+        | 'int'
+        | 'float'
+        | 'str'
+        | 'bool'
+        | 'none'
+        | 'list'
+        | 'dict'
+        | 'expression';
+      /** Name */
+      name: string;
+      /**
+       * Source
+       * @default
+       */
+      source: string;
+    };
+    /**
+     * Paused
+     * @description No input for a while: the socket closes with code 4001 after this frame.
+     */
+    Paused: {
+      /** Reason */
+      reason: string;
+      /**
+       * Type
+       * @default paused
+       * @constant
+       */
+      type: 'paused';
+    };
+    /**
+     * Problem
+     * @description One thing that is wrong: ``field`` names the input (dotted), ``text`` says what to do.
+     */
+    Problem: {
+      /** Code */
+      code: string;
+      /**
+       * Field
+       * @default null
+       */
+      field: string | null;
+      /**
+       * Hint
+       * @default null
+       */
+      hint: string | null;
+      /** Text */
+      text: string;
+    };
+    /**
+     * ProblemDocument
+     * @description An error as RFC 9457 has it; ``code`` is stable, ``problems`` names every field at fault.
+     */
+    ProblemDocument: {
+      /** Code */
+      code: string;
+      /** Detail */
+      detail: string;
+      /**
+       * Problems
+       * @default []
+       */
+      problems: components['schemas']['Problem'][];
+      /** Status */
+      status: number;
+      /** Title */
+      title: string;
+      /** Type */
+      type: string;
+    };
+    /**
+     * Progress
+     * @description How far a running notebook is. ``values`` is the newest ``mlinfn.record(...)``.
+     */
+    Progress: {
+      /**
+       * At
+       * @default null
+       */
+      at: string | null;
+      /**
+       * Cells Done
+       * @default 0
+       */
+      cells_done: number;
+      /**
+       * Cells Total
+       * @default 0
+       */
+      cells_total: number;
+      /**
+       * Current Cell
+       * @default null
+       */
+      current_cell: number | null;
+      /**
+       * Last Line
+       * @default null
+       */
+      last_line: string | null;
+      /**
+       * Values
+       * @default {}
+       */
+      values: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+    };
+    /**
+     * Queue
+     * @description One queue of a back-end. ``time_limit`` in seconds, ``None``: no limit is known.
+     *
+     *     ``cpus``, ``memory`` (bytes) and ``gpus`` are the totals of all its machines; ``free`` is
+     *     ``None`` where the system does not tell. ``text`` says in one sentence what is special.
+     */
+    Queue: {
+      /**
+       * Cpus
+       * @default 0
+       */
+      cpus: number;
+      /**
+       * Default
+       * @default false
+       */
+      default: boolean;
+      /** @default null */
+      free: components['schemas']['Room'] | null;
+      /**
+       * Gpu Models
+       * @default []
+       */
+      gpu_models: string[];
+      /**
+       * Gpus
+       * @default 0
+       */
+      gpus: number;
+      /**
+       * Memory
+       * @default 0
+       */
+      memory: number;
+      /** Name */
+      name: string;
+      /**
+       * Text
+       * @default
+       */
+      text: string;
+      /**
+       * Time Limit
+       * @default null
+       */
+      time_limit: number | null;
+    };
+    /**
+     * Reason
+     * @description Why a job is in its state: a stable code and a sentence.
+     */
+    Reason: {
+      /**
+       * Code
+       * @enum {string}
+       */
+      code:
+        | 'notebook-error'
+        | 'command-failed'
+        | 'kernel-died'
+        | 'runner-died'
+        | 'out-of-memory'
+        | 'time-limit'
+        | 'cancelled-by-user'
+        | 'environment-missing'
+        | 'environment-mismatch'
+        | 'bundle-damaged'
+        | 'disk-full'
+        | 'lost'
+        | 'session-ended'
+        | 'not-started'
+        | 'waits-for-slot'
+        | 'waits-for-accelerator'
+        | 'waits-in-queue'
+        | 'held'
+        | 'preempted'
+        | 'node-lost'
+        | 'refused-by-system'
+        | 'asks-too-much';
+      /** Text */
+      text: string;
+    };
+    /**
+     * RegisteredKernel
+     * @description An environment's kernel; ``registered`` false after it was taken away.
+     */
+    RegisteredKernel: {
+      /**
+       * Digest
+       * @default null
+       */
+      digest: string | null;
+      /** Environment */
+      environment: string;
+      /** Kernel */
+      kernel: string;
+      /** Registered */
+      registered: boolean;
+      /** Text */
+      text: string;
+    };
+    /**
+     * Relock
+     * @description Make what is installed now, after a tool put packages into the prefix, a new locked state.
+     *
+     *     Files that were edited belong to no package, so no lock can have them: with ``set_aside`` they
+     *     are copied to a folder of their own and left out, without it the request is refused.
+     */
+    Relock: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: 'relock';
+      /**
+       * After
+       * @default null
+       */
+      after: string | null;
+      /** Name */
+      name: string;
+      /**
+       * Preview
+       * @default false
+       */
+      preview: boolean;
+      /**
+       * Set Aside
+       * @default false
+       */
+      set_aside: boolean;
+    };
+    /**
+     * Remedy
+     * @description What makes a locked environment that was changed usable for jobs again: one task.
+     *
+     *     ``lock``: tools put whole packages there, which become a new state. ``put-back``: files were
+     *     edited or deleted, which no lock can have; the locked ones come back. ``both``: one of each.
+     *     ``text`` says what ``request`` would do, ``files`` names what is in no package (the first ones).
+     */
+    Remedy: {
+      /**
+       * Files
+       * @default []
+       */
+      files: string[];
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'lock' | 'put-back' | 'both';
+      /** Request */
+      request:
+        components['schemas']['Relock'] | components['schemas']['Restore'];
+      /** Text */
+      text: string;
+    };
+    /**
+     * RerunRequest
+     * @description Changes to the recorded request; fields left out stay as they were.
+     *
+     *     Another ``backend`` knows neither the old queue nor the old account: there both are the
+     *     default unless they are given too.
+     *     ``try_first`` ``false`` runs in full what was tried for five minutes.
+     */
+    RerunRequest: {
+      /**
+       * Backend
+       * @default null
+       */
+      backend: string | null;
+      /**
+       * Charge
+       * @default null
+       */
+      charge: string | null;
+      /**
+       * Environment
+       * @default null
+       */
+      environment: string | null;
+      /**
+       * Parameters
+       * @default null
+       */
+      parameters: {
+        [key: string]: components['schemas']['JsonValue'];
+      } | null;
+      /**
+       * Queue
+       * @default null
+       */
+      queue: string | null;
+      /** @default null */
+      resources: components['schemas']['Resources'] | null;
+      /**
+       * Try First
+       * @default null
+       */
+      try_first: boolean | null;
+    };
+    /**
+     * Resources
+     * @description What one attempt may use. ``memory`` in bytes, ``time`` in seconds.
+     */
+    Resources: {
+      /**
+       * Cpus
+       * @default 1
+       */
+      cpus: number;
+      /**
+       * Gpus
+       * @default 0
+       */
+      gpus: number;
+      /**
+       * Memory
+       * @default 2147483648
+       */
+      memory: number;
+      /**
+       * Time
+       * @default 3600
+       */
+      time: number;
+    };
+    /**
+     * Restore
+     * @description Go back (or forward) to the lock ``digest`` of the environment's history.
+     *
+     *     ``only_files`` installs the files of that lock again where they were and changes nothing else:
+     *     the environment stays what it is. ``file_text`` is then the lock's ``conda-lock.yml``, for the
+     *     case that the environment does not have it any more.
+     */
+    Restore: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: 'restore';
+      /**
+       * After
+       * @default null
+       */
+      after: string | null;
+      /** Digest */
+      digest: string;
+      /**
+       * File Text
+       * @default null
+       */
+      file_text: string | null;
+      /** Name */
+      name: string;
+      /**
+       * Only Files
+       * @default false
+       */
+      only_files: boolean;
+      /**
+       * Preview
+       * @default false
+       */
+      preview: boolean;
+    };
+    /**
+     * Room
+     * @description What is free in a queue now; memory in bytes.
+     */
+    Room: {
+      /** Cpus */
+      cpus: number;
+      /** Gpus */
+      gpus: number;
+      /** Memory */
+      memory: number;
+    };
+    /**
+     * Save
+     * @description Please save the notebook of this kernel, or at this path, and answer ``saved``.
+     */
+    Save: {
+      /**
+       * Kernel Id
+       * @default null
+       */
+      kernel_id: string | null;
+      /**
+       * Path
+       * @default null
+       */
+      path: string | null;
+      /** Request */
+      request: string;
+      /**
+       * Type
+       * @default save
+       * @constant
+       */
+      type: 'save';
+    };
+    /**
+     * SaveRequest
+     * @description Which notebook: the one of a kernel of this server, or the one at a path.
+     */
+    SaveRequest: {
+      /**
+       * Kernel Id
+       * @default null
+       */
+      kernel_id: string | null;
+      /**
+       * Path
+       * @default null
+       */
+      path: string | null;
+    };
+    /**
+     * Saved
+     * @description The answer to ``save``; ``error`` ``not-open`` when the notebook is not open here.
+     */
+    Saved: {
+      /**
+       * Error
+       * @default null
+       */
+      error: string | null;
+      /** Ok */
+      ok: boolean;
+      /**
+       * Path
+       * @default null
+       */
+      path: string | null;
+      /** Request */
+      request: string;
+      /**
+       * Type
+       * @constant
+       */
+      type: 'saved';
+    };
+    /**
+     * SavedNotebook
+     * @description Where the notebook is, when it was saved last, and whether the open page saved it now.
+     */
+    SavedNotebook: {
+      /** Path */
+      path: string;
+      /**
+       * Saved At
+       * Format: date-time
+       */
+      saved_at: string;
+      /**
+       * Saved By
+       * @enum {string}
+       */
+      saved_by: 'lab' | 'disk';
+    };
+    ServerMessage:
+      | components['schemas']['GpusFull']
+      | components['schemas']['GpusDelta']
+      | components['schemas']['JobsFull']
+      | components['schemas']['JobsDelta']
+      | components['schemas']['TasksFull']
+      | components['schemas']['TasksDelta']
+      | components['schemas']['Save']
+      | components['schemas']['Paused']
+      | components['schemas']['Trouble'];
+    /**
+     * Share
+     * @description Copy a state's papers and its packed file to ``folder``, where others read them.
+     *
+     *     ``digest`` is that of an earlier state. ``pack`` writes the packed file first where the present
+     *     state has none.
+     */
+    Share: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: 'share';
+      /**
+       * After
+       * @default null
+       */
+      after: string | null;
+      /**
+       * Digest
+       * @default null
+       */
+      digest: string | null;
+      /** Folder */
+      folder: string;
+      /** Name */
+      name: string;
+      /**
+       * Pack
+       * @default false
+       */
+      pack: boolean;
+      /**
+       * Preview
+       * @default false
+       */
+      preview: boolean;
+    };
+    /**
+     * Signal
+     * @description Busy, idle or unknown, and the name of the measurement behind it.
+     *
+     *     A100 MIG instances have no utilisation at all (GPM starts at Hopper): ``unknown`` while
+     *     somebody holds them. ``measurement`` is ``utilisation`` (NVML's rate), ``gpm`` (graphics
+     *     engine, Hopper and later), ``nobody`` (no process and no memory held: idle for certain) or
+     *     ``instances`` (a GPU that is cut: what its instances say). ``since`` is when this state was
+     *     first seen without a break; ``None`` in a one-shot sample.
+     */
+    Signal: {
+      /**
+       * Measurement
+       * @default null
+       */
+      measurement: string | null;
+      /**
+       * Percent
+       * @default null
+       */
+      percent: number | null;
+      /**
+       * Since
+       * @default null
+       */
+      since: string | null;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'busy' | 'idle' | 'unknown';
+    };
+    /**
+     * SubmitForm
+     * @description All a submit form needs: the notebook's parameters, kernels, and sensible defaults.
+     *
+     *     ``remembered`` is true when ``defaults`` are those last used for this notebook.
+     */
+    SubmitForm: {
+      /**
+       * Backends
+       * @default []
+       */
+      backends: components['schemas']['BackendChoice'][];
+      defaults: components['schemas']['JobRequest'];
+      /** Has Parameters Cell */
+      has_parameters_cell: boolean;
+      /** Kernels */
+      kernels: components['schemas']['KernelChoice'][];
+      /** @default null */
+      last_used:
+        components['schemas']['jupyter_mlinfn__model__jobs__Usage'] | null;
+      limits: components['schemas']['Resources'];
+      /** Parameters */
+      parameters: components['schemas']['Parameter'][];
+      /** Remembered */
+      remembered: boolean;
+      /**
+       * Saved At
+       * @default null
+       */
+      saved_at: string | null;
+      /** Source */
+      source: string;
+    };
+    /**
+     * Subscribe
+     * @description Send this topic from now on; again: send a full frame now.
+     */
+    Subscribe: {
+      /**
+       * Topic
+       * @enum {string}
+       */
+      topic: 'gpus' | 'jobs' | 'tasks';
+      /**
+       * Type
+       * @constant
+       */
+      type: 'subscribe';
+    };
+    /**
+     * Task
+     * @description A task as it is now; ``name`` is empty where it concerns all environments.
+     */
+    Task: {
+      /**
+       * Action
+       * @enum {string}
+       */
+      action:
+        | 'create'
+        | 'clone'
+        | 'change'
+        | 'restore'
+        | 'pack'
+        | 'relock'
+        | 'lock'
+        | 'share'
+        | 'gc';
+      /** @default null */
+      event: components['schemas']['TaskEvent'] | null;
+      /** Id */
+      id: string;
+      /** Name */
+      name: string;
+      /** Preview */
+      preview: boolean;
+      /** @default null */
+      result: components['schemas']['TaskResult'] | null;
+      /**
+       * Started At
+       * Format: date-time
+       */
+      started_at: string;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'running' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
+    };
+    /**
+     * TaskChanges
+     * @description Tasks that are new or changed, and the ids of those that are no longer listed.
+     *
+     *     ``environments`` is ``None`` while none of them changed: progress comes four times a second,
+     *     and the list of environments is long.
+     */
+    TaskChanges: {
+      /**
+       * Changed
+       * @default []
+       */
+      changed: components['schemas']['Task'][];
+      /** @default null */
+      environments: components['schemas']['EnvironmentList'] | null;
+      /**
+       * Gone
+       * @default []
+       */
+      gone: string[];
+    };
+    /**
+     * TaskEvent
+     * @description One step of a task; the newest says how far it is. ``total`` 0: not known.
+     */
+    TaskEvent: {
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string;
+      /**
+       * Done
+       * @default 0
+       */
+      done: number;
+      /**
+       * Phase
+       * @enum {string}
+       */
+      phase:
+        | 'starting'
+        | 'solving'
+        | 'downloading'
+        | 'checking'
+        | 'linking'
+        | 'compiling'
+        | 'packing'
+        | 'copying'
+        | 'removing'
+        | 'finishing';
+      /**
+       * Text
+       * @default
+       */
+      text: string;
+      /**
+       * Total
+       * @default 0
+       */
+      total: number;
+      /**
+       * Unit
+       * @default
+       * @enum {string}
+       */
+      unit: 'packages' | 'bytes' | 'files' | '';
+    };
+    /**
+     * TaskList
+     * @description Tasks that run, and those that ended within the last hour; newest first.
+     */
+    TaskList: {
+      /**
+       * Tasks
+       * @default []
+       */
+      tasks: components['schemas']['Task'][];
+    };
+    /**
+     * TaskResult
+     * @description How a task ended. ``text`` is the sentence for people that says what is different now.
+     *
+     *     ``path`` is the file or folder that was written, ``freed`` what was removed.
+     */
+    TaskResult: {
+      /** @default null */
+      change: components['schemas']['Change'] | null;
+      /**
+       * Code
+       * @default null
+       */
+      code: string | null;
+      /**
+       * Ended At
+       * Format: date-time
+       */
+      ended_at: string;
+      /**
+       * Exit Code
+       * @default 0
+       */
+      exit_code: number;
+      /** @default null */
+      freed: components['schemas']['GcPlan'] | null;
+      /** @default null */
+      image: components['schemas']['PackedImage'] | null;
+      /**
+       * Path
+       * @default null
+       */
+      path: string | null;
+      /**
+       * Problems
+       * @default []
+       */
+      problems: components['schemas']['Problem'][];
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
+      /** Text */
+      text: string;
+    };
+    /**
+     * Tasks
+     * @description The environments, and the work on them: what runs, and what ended within the last hour.
+     */
+    Tasks: {
+      environments: components['schemas']['EnvironmentList'];
+      tasks: components['schemas']['TaskList'];
+    };
+    /**
+     * TasksDelta
+     * @description What changed of topic ``tasks``.
+     */
+    TasksDelta: {
+      data: components['schemas']['TaskChanges'];
+      /** Seq */
+      seq: number;
+      /**
+       * Topic
+       * @default tasks
+       * @constant
+       */
+      topic: 'tasks';
+      /**
+       * Type
+       * @default delta
+       * @constant
+       */
+      type: 'delta';
+    };
+    /**
+     * TasksFull
+     * @description The whole of topic ``tasks``.
+     */
+    TasksFull: {
+      data: components['schemas']['Tasks'];
+      /** Seq */
+      seq: number;
+      /**
+       * Topic
+       * @default tasks
+       * @constant
+       */
+      topic: 'tasks';
+      /**
+       * Type
+       * @default full
+       * @constant
+       */
+      type: 'full';
+    };
+    /**
+     * Trouble
+     * @description A topic cannot be read for now, or a message could not be understood.
+     */
+    Trouble: {
+      /** Code */
+      code: string;
+      /** Text */
+      text: string;
+      /**
+       * Topic
+       * @default null
+       */
+      topic: ('gpus' | 'jobs' | 'tasks') | null;
+      /**
+       * Type
+       * @default trouble
+       * @constant
+       */
+      type: 'trouble';
+    };
+    /**
+     * Unsubscribe
+     * @description Send this topic no longer.
+     */
+    Unsubscribe: {
+      /**
+       * Topic
+       * @enum {string}
+       */
+      topic: 'gpus' | 'jobs' | 'tasks';
+      /**
+       * Type
+       * @constant
+       */
+      type: 'unsubscribe';
+    };
+    /**
+     * Usage
+     * @description Who uses an environment: a running kernel, or a job that waits or runs.
+     */
+    jupyter_mlinfn__model__environment_answers__Usage: {
+      /** Id */
+      id: string;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'kernel' | 'job';
+      /** Name */
+      name: string;
+    };
+    /**
+     * Usage
+     * @description What an attempt used: peak memory in bytes (whole process tree), CPU time in seconds.
+     */
+    jupyter_mlinfn__model__jobs__Usage: {
+      /**
+       * Cpu Seconds
+       * @default null
+       */
+      cpu_seconds: number | null;
+      /**
+       * Peak Memory
+       * @default null
+       */
+      peak_memory: number | null;
+    };
+  };
+  responses: never;
+  parameters: never;
+  requestBodies: never;
+  headers: never;
+  pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    runDoctor: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Diagnosis"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  runDoctor: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    listEnvironments: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvironmentList"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['Diagnosis'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    compareEnvironments: {
-        parameters: {
-            query: {
-                left: string;
-                right: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Difference"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  listEnvironments: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    planCleanup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GcPlan"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['EnvironmentList'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    searchPackages: {
-        parameters: {
-            query: {
-                search: string;
-                channel?: string[];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PackageMatches"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is missing */
-            424: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  compareEnvironments: {
+    parameters: {
+      query: {
+        left: string;
+        right: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    listTasks: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TaskList"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['Difference'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    startTask: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The same key never makes a second job or task. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["EnvironmentRequest"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Task"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is missing */
-            424: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  planCleanup: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    readTask: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                task: string;
-            };
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Task"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['GcPlan'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    cancelTask: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                task: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Task"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  searchPackages: {
+    parameters: {
+      query: {
+        search: string;
+        channel?: string[];
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    readEnvironment: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvironmentDetails"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is missing */
-            424: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['PackageMatches'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is missing */
+      424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    deleteEnvironment: {
-        parameters: {
-            query?: {
-                force?: boolean;
-            };
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeletedEnvironment"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  listTasks: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    exportEnvironment: {
-        parameters: {
-            query?: {
-                form?: "environment.yml" | "conda-lock.yml" | "explicit" | "platforms";
-            };
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExportedFile"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['TaskList'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    environmentHistory: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvironmentHistory"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  startTask: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description The same key never makes a second job or task. */
+        'Idempotency-Key'?: string;
+      };
+      path?: never;
+      cookie?: never;
     };
-    registerKernel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KernelRequest"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RegisteredKernel"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is missing */
-            424: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['EnvironmentRequest'];
+      };
     };
-    unregisterKernel: {
-        parameters: {
-            query?: {
-                image?: boolean;
-            };
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
+    responses: {
+      /** @description Done */
+      202: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RegisteredKernel"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['Task'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is missing */
+      424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    readGpus: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GpuSnapshot"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  readTask: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        task: string;
+      };
+      cookie?: never;
     };
-    readGpuHistory: {
-        parameters: {
-            query?: {
-                seconds?: number;
-            };
-            header?: never;
-            path: {
-                uuid: string;
-            };
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GpuHistory"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['Task'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    listJobs: {
-        parameters: {
-            query?: {
-                state?: ("queued" | "starting" | "running" | "evicted" | "succeeded" | "failed" | "cancelled")[];
-                search?: string | null;
-                limit?: number;
-                cursor?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobPage"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  cancelTask: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        task: string;
+      };
+      cookie?: never;
     };
-    submitJob: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The same key never makes a second job or task. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["JobRequest"];
-            };
+        content: {
+          'application/json': components['schemas']['Task'];
         };
-        responses: {
-            /** @description Done */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobRecord"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is missing */
-            424: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
         };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    cleanUpJobs: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CleanupRequest"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CleanupPlan"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  readEnvironment: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
     };
-    draftJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["JobRequest"];
-            };
+        content: {
+          'application/json': components['schemas']['EnvironmentDetails'];
         };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Draft"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is missing */
-            424: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
         };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is missing */
+      424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    jobForm: {
-        parameters: {
-            query: {
-                source: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SubmitForm"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  deleteEnvironment: {
+    parameters: {
+      query?: {
+        force?: boolean;
+      };
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
     };
-    readJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobDetails"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['DeletedEnvironment'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    deleteJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  exportEnvironment: {
+    parameters: {
+      query?: {
+        form?: 'environment.yml' | 'conda-lock.yml' | 'explicit' | 'platforms';
+      };
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
     };
-    cancelJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobRecord"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['ExportedFile'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    jobKernel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DebugKernel"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is missing */
-            424: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  environmentHistory: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
     };
-    readJobLog: {
-        parameters: {
-            query?: {
-                start?: number;
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LogChunk"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+        content: {
+          'application/json': components['schemas']['EnvironmentHistory'];
         };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    readJobNotebook: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobNotebook"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+  };
+  registerKernel: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
     };
-    rerunJob: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The same key never makes a second job or task. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RerunRequest"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobRecord"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is missing */
-            424: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A needed part is silent for now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['KernelRequest'];
+      };
     };
-    saveNotebook: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Instead of a token: the secret of the server's runtime file. */
-                "X-Mlinfn-Secret"?: string;
-            };
-            path?: never;
-            cookie?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveRequest"];
-            };
+        content: {
+          'application/json': components['schemas']['RegisteredKernel'];
         };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SavedNotebook"];
-                };
-            };
-            /** @description What was sent cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description It cannot be done in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description The body is not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description A fault of the server */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
         };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is missing */
+      424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
     };
-    live: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Switching to the WebSocket protocol */
-            101: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Not logged in, or no right to do it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
+  };
+  unregisterKernel: {
+    parameters: {
+      query?: {
+        image?: boolean;
+      };
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
     };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RegisteredKernel'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readGpus: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['GpuSnapshot'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readGpuHistory: {
+    parameters: {
+      query?: {
+        seconds?: number;
+      };
+      header?: never;
+      path: {
+        uuid: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['GpuHistory'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  listJobs: {
+    parameters: {
+      query?: {
+        state?: (
+          | 'queued'
+          | 'starting'
+          | 'running'
+          | 'evicted'
+          | 'succeeded'
+          | 'failed'
+          | 'cancelled'
+        )[];
+        search?: string | null;
+        limit?: number;
+        cursor?: string | null;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobPage'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  submitJob: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description The same key never makes a second job or task. */
+        'Idempotency-Key'?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['JobRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobRecord'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is missing */
+      424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  cleanUpJobs: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CleanupRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['CleanupPlan'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  draftJob: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['JobRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Draft'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is missing */
+      424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  jobForm: {
+    parameters: {
+      query: {
+        source: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SubmitForm'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readJob: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobDetails'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  deleteJob: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  cancelJob: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobRecord'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  jobKernel: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DebugKernel'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is missing */
+      424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readJobLog: {
+    parameters: {
+      query?: {
+        start?: number;
+        limit?: number;
+      };
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['LogChunk'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readJobNotebook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobNotebook'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  rerunJob: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description The same key never makes a second job or task. */
+        'Idempotency-Key'?: string;
+      };
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['RerunRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobRecord'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is missing */
+      424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  saveNotebook: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description Instead of a token: the secret of the server's runtime file. */
+        'X-Mlinfn-Secret'?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SaveRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SavedNotebook'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  live: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Switching to the WebSocket protocol */
+      101: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
 }

@@ -116,4 +116,5 @@ def test_programs_are_waited_for_beside(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(asking, "_BESIDE", (("a", slow), ("b", slow)))
     monkeypatch.setattr(asking, "_ONE_AFTER_THE_OTHER", ())
-    assert [check.state for check in diagnose(SimpleNamespace()).checks] == ["ok", "ok"]
+    told = [check for check in diagnose(SimpleNamespace()).checks if check.name == "slow"]
+    assert [check.state for check in told] == ["ok", "ok"]
