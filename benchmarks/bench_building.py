@@ -15,7 +15,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ import psutil
 import websocket
 
 from benchmarks import loop_probe
-from benchmarks.bench_story import HERE, MANAGED, PURE, Story, channel_of, jupyter_folders
+from benchmarks.bench_story import MANAGED, PURE, Story, story_of
 from benchmarks.figures import Figure
 from benchmarks.servers import Server, server
 from jupyter_mlinfn.model.environment_tasks import Alter, Clone, Pack, PackedImage
@@ -51,24 +50,19 @@ class Seen:
 
 def run() -> list[Figure]:
     """All figures; the large channel is made first if need be (minutes)."""
-    channel = channel_of("large")
-    with (
-        tempfile.TemporaryDirectory(dir=HERE / ".build", prefix="building-") as name,
-        jupyter_folders(Path(name)),
-    ):
-        story = Story(Path(name), channel)
-        figures = _beside_the_server(story, channel)
+    with story_of("large") as story:
+        figures = _beside_the_server(story)
         return [*figures, *_layer(story), *_clone_by_conda(story)]
 
 
 # -- the server ---------------------------------------------------------------------------------
 
 
-def _beside_the_server(story: Story, channel: Path) -> list[Figure]:
+def _beside_the_server(story: Story) -> list[Figure]:
     folder = story.folder / "server"
     folder.mkdir()
     probe = folder / "probe.json"
-    environ = {"MLINFN_CHANNELS": channel.as_uri(), loop_probe.FILE_VARIABLE: str(probe)}
+    environ = {"MLINFN_CHANNELS": story.channel.as_uri(), loop_probe.FILE_VARIABLE: str(probe)}
     extensions = f"--ServerApp.jpserver_extensions={EXTENSIONS}"
     with (
         server(Path(sys.executable), folder, extensions, env=environ) as running,

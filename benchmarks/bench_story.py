@@ -49,12 +49,7 @@ PATIENCE = 600.0
 
 def run() -> list[Figure]:
     """All figures of the story; the large channel is made first if need be (minutes)."""
-    channel = channel_of("large")
-    with (
-        tempfile.TemporaryDirectory(dir=HERE / ".build", prefix="story-") as folder,
-        jupyter_folders(Path(folder)),
-    ):
-        story = Story(Path(folder), channel)
+    with story_of("large") as story:
         story.publish()
         return [
             *story.clone(),
@@ -69,7 +64,7 @@ class Story:
     """One person's data folder, and one managed environment beside it."""
 
     def __init__(self, folder: Path, channel: Path) -> None:
-        self.folder = folder
+        self.folder, self.channel = folder, channel
         settings = Mlinfn(data_dir=str(folder / "data"), channels=[channel.as_uri()])
         self.bench = Workbench(settings, root=folder)
 
@@ -217,6 +212,17 @@ class Story:
             Figure(name, image, "s", None, "the directory", files),
             Figure("… part of the time of the directory", image / files, "", 1 / 3),
         ]
+
+
+@contextmanager
+def story_of(size: str) -> Iterator[Story]:
+    """A person in a folder that is removed, with the channel of ``size``."""
+    channel = channel_of(size)
+    with (
+        tempfile.TemporaryDirectory(dir=HERE / ".build", prefix="story-") as folder,
+        jupyter_folders(Path(folder)),
+    ):
+        yield Story(Path(folder), channel)
 
 
 def channel_of(size: str) -> Path:

@@ -9,23 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_mlinfn.environments.engine.reporting import Reporter
 from jupyter_mlinfn.environments.image import shelf, squashfs
 from jupyter_mlinfn.environments.image.below import look_below
-from jupyter_mlinfn.environments.image.contents import BASE, CONTENTS
+from jupyter_mlinfn.environments.image.contents import BASE
 from jupyter_mlinfn.environments.image.normalising import write_papers
+from jupyter_mlinfn.environments.image.pack import finish, papers
 from jupyter_mlinfn.environments.image.upper import Upper, make_upper
 from jupyter_mlinfn.environments.image.verifying import digest_of
 from jupyter_mlinfn.environments.locks.document import Lock
-from jupyter_mlinfn.environments.locks.files import (
-    EXPLICIT_FILE,
-    LOCK_FILE,
-    dump_explicit,
-    dump_lock,
-)
 from jupyter_mlinfn.environments.own.layout import Layout
 from jupyter_mlinfn.model.environment_tasks import ImageBelow, PackedImage
 
@@ -63,25 +57,7 @@ def pack_layer(
         _gather(upper, folder)
         _write_papers(folder, lock, platform, upper, beneath.digest)
         _squash(folder, image, upper, recipe.compressor, reporter, cancelled)
-        reporter.say("finishing")
-        return _finish(image, recipe, beneath, layout)
-
-
-def _finish(image: Path, recipe: shelf.Recipe, below: ImageBelow, layout: Layout) -> PackedImage:
-    """Give the file its name and its paper."""
-    image.chmod(0o444)
-    packed = PackedImage(
-        path=str(image),
-        format=recipe.format,
-        digest=digest_of(image),
-        size=image.stat().st_size,
-        compressor=recipe.compressor,
-        lock=recipe.lock,
-        made_at=datetime.now(UTC),
-        base=below,
-    )
-    paper = shelf.Paper(image=packed, recipe=recipe, tools=squashfs.version())
-    return shelf.put(layout.images, image, paper)
+        return finish(image, work, recipe, layout, reporter, below=beneath)
 
 
 def _gather(upper: Upper, folder: Path) -> None:
@@ -98,17 +74,8 @@ def _gather(upper: Upper, folder: Path) -> None:
 
 
 def _write_papers(folder: Path, lock: Lock, platform: str, upper: Upper, base: str) -> None:
-    one = Lock.made_of(lock.channels, (platform,), lock.of(platform))
     marked = upper.whole.model_copy(update={"base": base, "gone": upper.gone})
-    write_papers(
-        folder,
-        (
-            (LOCK_FILE, dump_lock(one)),
-            (EXPLICIT_FILE, dump_explicit(one, platform)),
-            (Path(CONTENTS).name, marked.model_dump_json()),
-            (Path(BASE).name, f"{base}\n"),
-        ),
-    )
+    write_papers(folder, (*papers(lock, platform, marked), (Path(BASE).name, f"{base}\n")))
 
 
 def _squash(

@@ -33,7 +33,7 @@ from jupyter_mlinfn.environments.locks.files import (
 from jupyter_mlinfn.environments.own.layout import Layout, Place
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord
 from jupyter_mlinfn.environments.reading import read_text_head
-from jupyter_mlinfn.model.environment_tasks import PackedImage
+from jupyter_mlinfn.model.environment_tasks import ImageBelow, PackedImage
 from jupyter_mlinfn.model.errors import Conflict, InputError
 
 Format = Literal["squashfs", "sif"]
@@ -120,7 +120,7 @@ def pack_lock(
         contents = build(lock, platform, layout, work, reporter, cancelled)
         image = work / "image"
         _write(prefix, image, recipe, contents, reporter, cancelled)
-        return finish(image, work, recipe, layout, reporter, root)
+        return finish(image, work, recipe, layout, reporter, root=root)
 
 
 def build(
@@ -151,21 +151,23 @@ def build(
         report=lambda done, total: reporter.say("compiling", done=done, total=total, unit="files"),
         cancelled=cancelled,
     )
-    one = Lock.made_of(lock.channels, (platform,), lock.of(platform))
     python = find_python(prefix)
-    about = (prefix, python.identity if python else None, one.digest(platform))
+    about = (prefix, python.identity if python else None, lock.digest(platform))
     contents = list_contents(*about, seen.files)
     if not seen.still_there():
         contents = list_contents(*about)
-    write_papers(
-        prefix,
-        (
-            (LOCK_FILE, dump_lock(one)),
-            (EXPLICIT_FILE, dump_explicit(one, platform)),
-            (Path(CONTENTS).name, contents.model_dump_json()),
-        ),
-    )
+    write_papers(prefix, papers(lock, platform, contents))
     return contents
+
+
+def papers(lock: Lock, platform: str, contents: Contents) -> tuple[tuple[str, str], ...]:
+    """Names and texts of what an image says of itself."""
+    one = Lock.made_of(lock.channels, (platform,), lock.of(platform))
+    return (
+        (LOCK_FILE, dump_lock(one)),
+        (EXPLICIT_FILE, dump_explicit(one, platform)),
+        (Path(CONTENTS).name, contents.model_dump_json()),
+    )
 
 
 def finish(
@@ -174,9 +176,14 @@ def finish(
     recipe: shelf.Recipe,
     layout: Layout,
     reporter: Reporter,
+    *,
     root: ImageFile | None = None,
+    below: ImageBelow | None = None,
 ) -> PackedImage:
-    """Give a finished squashfs file its form, its name and its paper."""
+    """Give a finished squashfs file its form, its name and its paper.
+
+    ``root``: of the container that it is to be; ``below``: what it is a layer over.
+    """
     reporter.say("finishing")
     if recipe.format == "sif":
         whole = work / "image.sif"
@@ -193,6 +200,7 @@ def finish(
         compressor=recipe.compressor,
         lock=recipe.lock,
         made_at=datetime.now(UTC),
+        base=below,
     )
     paper = shelf.Paper(image=packed, recipe=recipe, tools=squashfs.version())
     return shelf.put(layout.images, image, paper)

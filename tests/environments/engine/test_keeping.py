@@ -18,6 +18,7 @@ from jupyter_mlinfn.model.environment_tasks import (
     Share,
     Task,
     TaskRequest,
+    TaskResult,
 )
 from jupyter_mlinfn.model.environments import EnvironmentUser
 from jupyter_mlinfn.model.errors import Conflict, Unavailable
@@ -124,6 +125,17 @@ def midway(house: House, request: TaskRequest, phase: str) -> Task:
     return task
 
 
+def stopped(house: House, task: Task, way: str) -> TaskResult:
+    """Cancel the task, or kill its engine; what it then tells."""
+    if way == "cancelled":
+        house.tasks.cancel(task.id)
+    else:
+        kill(house, task)
+    result = house.finished(task)
+    assert result.state == way
+    return result
+
+
 @pytest.mark.parametrize("way", ["cancelled", "interrupted"])
 def test_a_share_that_was_stopped_changes_nothing_for_others(
     mine: House, area: Path, way: str
@@ -131,12 +143,7 @@ def test_a_share_that_was_stopped_changes_nothing_for_others(
     before = contents(area)
     task = midway(mine, Share(name="mine", folder=str(area)), "copying")
     assert len(list(area.iterdir())) == 2
-    if way == "cancelled":
-        mine.tasks.cancel(task.id)
-    else:
-        kill(mine, task)
-    result = mine.finished(task)
-    assert result.state == way
+    result = stopped(mine, task, way)
     assert "as it was" in result.text
     assert [path.name for path in area.iterdir()] == ["mine"]
     assert contents(area) == before
@@ -183,12 +190,7 @@ def test_freeing_space_that_was_stopped(mine: House, waste: Path, way: str) -> N
     task = midway(mine, Collect(), "removing")
     with pytest.raises(Conflict):
         mine.tasks.start(Collect())
-    if way == "cancelled":
-        mine.tasks.cancel(task.id)
-    else:
-        kill(mine, task)
-    result = mine.finished(task)
-    assert result.state == way
+    result = stopped(mine, task, way)
     assert "the rest" in result.text
     assert 0 < len(list(waste.glob("staging-*"))) < MANY
     assert mine.is_whole("mine")

@@ -115,26 +115,24 @@ def test_one_task_at_a_time_changes_an_environment(tasks: EnvironmentTasks) -> N
     assert tasks.start(Create(name="slow-other")).state == "running"
 
 
-def test_an_environment_held_by_another_program_is_busy(
-    tasks: EnvironmentTasks, layout: Layout
-) -> None:
+@pytest.fixture
+def held(layout: Layout) -> int:
+    """The lock of the environment ``one``, which another program holds."""
     place = layout.place("one")
     place.folder.mkdir(parents=True)
-    held = acquire(place.lock)
-    assert held is not None
+    descriptor = acquire(place.lock)
+    assert descriptor is not None
+    return descriptor
+
+
+def test_an_environment_held_by_another_program_is_busy(tasks: EnvironmentTasks, held: int) -> None:
     with pytest.raises(Conflict, match="Another program"):
         tasks.start(Create(name="one"))
     os.close(held)
     assert tasks.wait(tasks.start(Create(name="one")).id, 20).state == "succeeded"
 
 
-def test_an_engine_that_is_just_ending_is_waited_for(
-    tasks: EnvironmentTasks, layout: Layout
-) -> None:
-    place = layout.place("one")
-    place.folder.mkdir(parents=True)
-    held = acquire(place.lock)
-    assert held is not None
+def test_an_engine_that_is_just_ending_is_waited_for(tasks: EnvironmentTasks, held: int) -> None:
     threading.Timer(0.3, os.close, (held,)).start()
     assert tasks.wait(tasks.start(Create(name="one")).id, 20).state == "succeeded"
 

@@ -14,6 +14,7 @@ from jupyter_mlinfn.jobs.backends.slurm import calls
 from jupyter_mlinfn.jobs.backends.slurm.backend import SlurmBackend
 from jupyter_mlinfn.jobs.backends.slurm.handing import Note, read_note
 from jupyter_mlinfn.model.errors import Unavailable
+from jupyter_mlinfn.model.jobs import JobRecord
 from tests.jobs.backends.desk import Desk, texts
 from tests.systems.slurm import Slurm
 
@@ -52,6 +53,24 @@ def known(cluster: Slurm, job: str) -> int:
     return told.count(f"mlinfn-{job}")
 
 
+def forgotten(desk: Desk, cluster: Slurm) -> tuple[JobRecord, Path]:
+    """A waiting job that Slurm has lost in a crash, and the state it went back to."""
+    saved = cluster.save_state()
+    job = desk.submit("print(1)", queue="closed")
+    cluster.crash_to(saved)
+    return job, saved
+
+
+def assert_unknown(desk: Desk, job: str, state: str) -> None:
+    """For three seconds the job stays in ``state``, and then it is said that nobody knows."""
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        seen = desk.look(job)
+        assert seen.state == state
+        time.sleep(0.2)
+    assert seen.unknown_since is not None
+
+
 @pytest.mark.parametrize("silence", SILENCES)
 def test_silence_is_unknown_and_never_an_end(
     desk: Desk, programs: Path, silence: str, monkeypatch: pytest.MonkeyPatch
@@ -62,12 +81,7 @@ def test_silence_is_unknown_and_never_an_end(
     desk.until(job.id, "running")
     replace(programs, "squeue", SILENCES[silence])
     time.sleep(0.6)
-    until = time.monotonic() + 3
-    while time.monotonic() < until:
-        seen = desk.look(job.id)
-        assert seen.state == "running"
-        time.sleep(0.2)
-    assert seen.unknown_since is not None
+    assert_unknown(desk, job.id, "running")
     (programs / "squeue").unlink()
     done = desk.until(job.id, "succeeded")
     assert done.unknown_since is None
@@ -131,9 +145,7 @@ def test_a_job_that_slurm_forgot_is_handed_over_once_more_and_only_once(
 ) -> None:
     """slurmctld is killed with what it had saved before the job: as after a crash in time."""
     monkeypatch.setattr(SlurmBackend, "patience", SHORT)
-    saved = cluster.save_state()
-    job = desk.submit("print(1)", queue="closed")
-    cluster.crash_to(saved)
+    job, saved = forgotten(desk, cluster)
     assert known(cluster, job.id) == 0
     until = time.monotonic() + 30
     folder = desk.bench.folders.job(job.id)
@@ -154,9 +166,7 @@ def test_a_cancelled_job_that_slurm_forgot_is_not_handed_over_again(
     desk: Desk, cluster: Slurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SlurmBackend, "patience", SHORT)
-    saved = cluster.save_state()
-    job = desk.submit("print(1)", queue="closed")
-    cluster.crash_to(saved)
+    job, _saved = forgotten(desk, cluster)
     desk.bench.actions.cancel(job.id)
     assert desk.until(job.id, "cancelled").attempts == 0
     assert known(cluster, job.id) == 0
@@ -167,16 +177,9 @@ def test_what_only_the_accounting_knows_is_asked_there(
 ) -> None:
     """``sacct`` is a program that tells what a real one with slurmdbd told."""
     monkeypatch.setattr(SlurmBackend, "patience", SHORT)
-    saved = cluster.save_state()
-    job = desk.submit("print(1)", queue="closed")
-    cluster.crash_to(saved)
+    job, _saved = forgotten(desk, cluster)
     replace(programs, "sacct", "echo 'sacct: error: slurmdbd: Connection refused' >&2\nexit 1")
-    until = time.monotonic() + 3
-    while time.monotonic() < until:
-        seen = desk.look(job.id)
-        assert seen.state == "queued"
-        time.sleep(0.2)
-    assert seen.unknown_since is not None
+    assert_unknown(desk, job.id, "queued")
     told = ("%s", "NODE_FAIL", "n1", "closed", "mlinfn-%s", "x")
     line = "\\037".join(told) % (job.backend_id, job.id)
     replace(programs, "sacct", f"printf '{line}\\n'")
