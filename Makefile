@@ -8,7 +8,9 @@ PYTHON ?= python3
 PORT ?= 8888
 ARGS ?=
 GPUS ?=
+HUB_PORTS ?= 8000,8001,8081,10101
 N ?= 200
+ON ?= local
 WORKERS ?= $(shell expr $$(nproc) + 1)
 SIZE ?= demo
 LAB_DIR ?= .build/lab
@@ -71,6 +73,9 @@ lab: install .lab-environments ## open JupyterLab with all panels (PORT=8888 ARG
 	  MLINFN_GPUS=$(GPUS) exec $(BIN)/jupyter lab --no-browser --port=$(PORT) --ServerApp.port_retries=0 \
 	  --ServerApp.root_dir=$(LAB_DIR) $$([ "$$(id -u)" = 0 ] && echo --allow-root) $(ARGS)
 
+hub: install ## a hub with our spawn page on this machine (HUB_PORTS=8000,… GPUS=simulated)
+	@MLINFN_GPUS=$(GPUS) MLINFN_HUB_PORTS=$(HUB_PORTS) exec $(BIN)/jupyterhub -f deploy/hub/jupyterhub_config.py $(ARGS)
+
 lint: $(STAMPS)/node ## ruff, eslint, prettier, stylelint
 	$(BIN)/ruff check jupyter_mlinfn tests benchmarks ui-tests
 	$(BIN)/ruff format --check jupyter_mlinfn tests benchmarks ui-tests
@@ -92,9 +97,22 @@ test-fast: install ## what you run all the time (under 3 minutes)
 	-@$(BIN)/python -m tests.channel .build/channels/small --size small
 	-@$(BIN)/python -m tests.channel .build/channels/science --size science
 
-unit: install .channels
+.systems: $(STAMPS)/python
+	-@$(BIN)/python -m tests.systems
+
+unit: install .channels .systems
 	rm -rf .build/parts
-	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
+	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -k 'not kubernetes'
+
+kubernetes-parts: $(STAMPS)/python ## build Kubernetes and Kueue for the tests, once (needs Go)
+	@$(BIN)/python -m tests.systems.kubernetes.building || \
+	  echo "The tests with a real Kubernetes are left out."
+
+kubernetes: install kubernetes-parts ## the tests that talk to a real Kubernetes
+	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -k kubernetes
+
+kubernetes-politely: install
+	nice -n 10 $(MAKE) --no-print-directory kubernetes
 
 front: $(STAMPS)/node
 	$(JLPM) test
@@ -109,13 +127,20 @@ parts: $(STAMPS)/python
 check: lint types front
 
 # Most tests wait for a process or for the disk: one worker more than there are cores, and the
-# checks beside them.
+# checks beside them. What Kubernetes is built from is compiled meanwhile, when it is not there yet.
+# Its tests give way to the browser, which a person's patience is measured by.
 test: install ## everything, ending with a table of the real parts
+	@mkdir -p .build
+	@nice -n 19 $(BIN)/python -m tests.systems.kubernetes.building >.build/kubernetes.log 2>&1 &
 	@$(MAKE) --no-print-directory --jobs=2 unit check
-	@$(MAKE) --no-print-directory browser parts
+	@$(MAKE) --no-print-directory --jobs=2 browser kubernetes-politely
+	@$(MAKE) --no-print-directory parts
 
-faults: install ## the whole kill -9 campaign (N=200 rounds)
-	$(BIN)/python -m tests.faults.campaign $(N)
+CAMPAIGN_local = tests.faults.campaign $(N)
+CAMPAIGN_leases = tests.faults.leases $(N)
+
+faults: install ## the whole kill -9 campaign (N=200 rounds ON=local|slurm|htcondor|kubernetes|leases)
+	$(BIN)/python -m $(or $(CAMPAIGN_$(ON)),tests.faults.batch $(N) --on $(ON))
 
 bench: install ## ratios against named peers, in one run
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -140,4 +165,4 @@ constraints: ## renew constraints.txt from .venv
 clean: ## remove what was built (not .venv)
 	rm -rf .build dist lib jupyter_mlinfn/labextension coverage
 
-.PHONY: help install lab channel .lab-environments .channels lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean
+.PHONY: help hub kubernetes-parts kubernetes kubernetes-politely install lab channel .lab-environments .channels .systems lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean

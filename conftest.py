@@ -13,6 +13,7 @@ INHERITED = (
     "MLINFN_JOB",
     "MLINFN_JOB_DIR",
     "MLINFN_GPUS",
+    "MLINFN_BACKENDS",
     "MLINFN_CHANNELS",
     "MLINFN_MANAGED_ENVIRONMENTS",
     "JUPYTER_PATH",
@@ -29,6 +30,19 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that wait for real systems: what only computes fills the gaps.
+
+    A test with a real system has a second try, and the summary names it (docs/decisions.md);
+    a fault campaign has none, because its first failure is the finding.
+    """
+    waiting = {item.path for item in items if item.get_closest_marker("system")}
+    items.sort(key=lambda item: item.path not in waiting)
+    for item in items:
+        if item.get_closest_marker("system") and not item.get_closest_marker("fault"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A temporary home with Jupyter's data, config and runtime folders in it."""
@@ -39,4 +53,6 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(home))
     for name in INHERITED:
         monkeypatch.delenv(name, raising=False)
+    # a loaded machine is slow, not silent
+    monkeypatch.setenv("MLINFN_ANSWER_SECONDS", "15")
     return home

@@ -11,19 +11,20 @@ import pwd
 from pathlib import Path
 
 from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode, default
-from traitlets.config import Config, Configurable
+from traitlets.config import Config
 from traitlets.config.loader import (
     ConfigFileNotFound,
     JSONFileConfigLoader,
     PyFileConfigLoader,
 )
 
+from jupyter_mlinfn.kubernetes_settings import KubernetesTraits
 from jupyter_mlinfn.model.quantities import parse_memory
 
 _SUFFIX = {JSONFileConfigLoader: ".json", PyFileConfigLoader: ".py"}
 
 
-class Mlinfn(Configurable):
+class Mlinfn(KubernetesTraits):
     """Settings shared by server and program; every one has a default that works."""
 
     data_dir = Unicode(
@@ -92,6 +93,19 @@ class Mlinfn(Configurable):
         "environments, image files. Default: MLINFN_MANAGED_ENVIRONMENTS, separated by ':'.",
     ).tag(config=True)
 
+    shared_jobs = List(
+        Unicode(),
+        help="Folders where people share jobs with each other, such as your group's area. Default: "
+        "MLINFN_SHARED_JOBS, separated by ':'.",
+    ).tag(config=True)
+
+    areas = List(
+        Dict(),
+        help="The storage areas of this session, each with name, title, kind, path, writable, "
+        "survives and audience (docs/storage.md). Default: MLINFN_AREAS, as a hub tells them; "
+        "else the one folder that the server shows.",
+    ).tag(config=True)
+
     conda_program = Unicode(
         "",
         help="A conda, mamba or micromamba program that conda-lock is to solve with; empty: none "
@@ -124,7 +138,35 @@ class Mlinfn(Configurable):
 
     backends = List(
         Unicode(),
-        help="Names of the back-ends to offer beside this machine; empty offers all there are.",
+        help="Names of the back-ends to offer beside this machine; empty offers all there are. "
+        "Default: MLINFN_BACKENDS, as a hub tells them, separated by ','; told none, none.",
+    ).tag(config=True)
+
+    places = List(
+        Unicode(),
+        help="Where a job may go whose place is chosen automatically, the preferred first, such "
+        "as ['local', 'slurm']; empty: everywhere, of places alike this machine first.",
+    ).tag(config=True)
+
+    answer_seconds = Float(
+        min=0.5,
+        help="Seconds a form or a dry run waits for what all places say; one that takes longer "
+        "counts as silent. Default: MLINFN_ANSWER_SECONDS, else 2.",
+    ).tag(config=True)
+
+    shared_folders = Dict(
+        key_trait=Unicode(),
+        value_trait=List(Unicode()),
+        help="Folders that all machines of a batch system see, such as {'slurm': ['/home', "
+        "'/data']}. A job that needs another one is then refused before it is submitted; of a "
+        "back-end that is not named here nobody knows.",
+    ).tag(config=True)
+
+    gpu_types = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        help="Memory of the GPU types of batch systems whose names do not tell it, such as "
+        "{'v100l': '32GiB'}.",
     ).tag(config=True)
 
     slurm_programs = Unicode(
@@ -132,14 +174,94 @@ class Mlinfn(Configurable):
     ).tag(config=True)
 
     slurm_options = Dict(
-        key_trait=Enum(["queue", "evictable_queue", "charge", "qos", "gpu_model"]),
+        key_trait=Enum(
+            [
+                *("queue", "evictable_queue", "charge", "qos", "gpu_model", "grace"),
+                *("far_folder", "far_python"),
+            ]
+        ),
         value_trait=Unicode(),
         help="What jobs on Slurm get that name none: 'queue' (partition), 'evictable_queue' (for "
-        "jobs that may be evicted), 'charge' (account), 'qos', 'gpu_model' (type of the gres).",
+        "jobs that may be evicted), 'charge' (account), 'qos', 'gpu_model' (type of the gres). "
+        "'grace': seconds that Slurm gives a job it evicts (KillWait or GraceTime, less some; 25). "
+        "'far_folder' and 'far_python': where slurm_ssh leads to a site that sees none of your "
+        "folders, a folder there for jobs, and the Python there that has jupyter_mlinfn.",
+    ).tag(config=True)
+
+    slurm_ssh = Unicode(
+        "",
+        help="The machine on which Slurm's programs are run by ssh, as your ssh configuration "
+        "names it or as user@host; empty: this one. Its nodes must see the same folders, or "
+        "slurm_options names a 'far_folder'.",
+    ).tag(config=True)
+
+    slurm_ssh_config = Unicode(
+        "", help="The ssh configuration for slurm_ssh; empty: ~/.ssh/config, as in a terminal."
     ).tag(config=True)
 
     slurm_poll_seconds = Float(
         2.0, min=0.5, help="Slurm is asked about its jobs at most every so many seconds."
+    ).tag(config=True)
+
+    htcondor_options = Dict(
+        key_trait=Enum(
+            [
+                "pool",
+                "schedd",
+                "tokens",
+                "filesystem_domain",
+                "requirements",
+                "charge",
+                "gpu_model",
+                "transfer",
+                "far_python",
+            ]
+        ),
+        value_trait=Unicode(),
+        help="HTCondor where its own configuration on this machine does not tell: 'pool' (address "
+        "of the collector), 'schedd' (name of the one to submit to), 'tokens' (folder of its "
+        "IDTOKENS), 'filesystem_domain' (the name under which the machines share their folders). "
+        "'transfer': 'yes' where the machines see none of the person's folders (these go through "
+        "the schedd), with 'far_python' (the Python there that has jupyter_mlinfn). "
+        "For jobs: 'requirements' (an expression all machines must fulfil), and what jobs get that "
+        "name none: "
+        "'charge' (accounting group), 'gpu_model' (name of the device).",
+    ).tag(config=True)
+
+    htcondor_poll_seconds = Float(
+        2.0, min=0.5, help="HTCondor is asked about its jobs at most every so many seconds."
+    ).tag(config=True)
+
+    mail_host = Unicode(
+        "",
+        help="The mail server that notices at the end of jobs go through, as name or name:port; "
+        "empty: nobody is told by e-mail. Machines that run jobs must reach it.",
+    ).tag(config=True)
+
+    mail_sender = Unicode("", help="The sender of those e-mails.").tag(config=True)
+
+    mail_security = Enum(
+        ["starttls", "tls", "none"], "starttls", help="How the mail server is spoken to."
+    ).tag(config=True)
+
+    mail_to = Unicode("", help="Your own address, to which those e-mails go.").tag(config=True)
+
+    webhook_hosts = List(
+        Unicode(),
+        help="The only hosts (name or name:port) whose web addresses notices may go to; empty: "
+        "every public one, by https to its usual port.",
+    ).tag(config=True)
+
+    webhook_private = Bool(
+        False, help="Whether the hosts of webhook_hosts may lie in the network here, and take http."
+    ).tag(config=True)
+
+    secrets = Dict(
+        key_trait=Unicode(),
+        value_trait=Dict(key_trait=Unicode(), value_trait=Unicode()),
+        help="Secrets that jobs may ask for by name, such as {'proxy': {'kind': 'x509', 'file': "
+        "'/tmp/x509up_u1000'}}. Kinds: x509, token, s3, other. Instead of 'file', 'variable' names "
+        "an environment variable of whoever submits.",
     ).tag(config=True)
 
     live_idle_minutes = Float(
@@ -169,6 +291,22 @@ class Mlinfn(Configurable):
     def _default_managed_environments(self) -> list[str]:
         named = os.environ.get("MLINFN_MANAGED_ENVIRONMENTS", "").split(os.pathsep)
         return [path for path in named if path]
+
+    @default("shared_jobs")
+    def _default_shared_jobs(self) -> list[str]:
+        named = os.environ.get("MLINFN_SHARED_JOBS", "").split(os.pathsep)
+        return [path for path in named if path]
+
+    @default("backends")
+    def _default_backends(self) -> list[str]:
+        told = os.environ.get("MLINFN_BACKENDS")
+        if told is None:
+            return []
+        return [name for name in told.split(",") if name] or ["local"]
+
+    @default("answer_seconds")
+    def _default_answer_seconds(self) -> float:
+        return float(os.environ.get("MLINFN_ANSWER_SECONDS") or 2)
 
     @default("gpus_simulated")
     def _default_gpus_simulated(self) -> bool:

@@ -7,6 +7,7 @@ first use: a server that nobody asks pays for none of it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import RLock
@@ -26,12 +27,17 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.gpus.inventory import GpuInventory
     from jupyter_mlinfn.jobs.actions import JobActions
     from jupyter_mlinfn.jobs.backends.protocol import Backend, BackendContext
+    from jupyter_mlinfn.jobs.bulk import BulkActions
     from jupyter_mlinfn.jobs.folders import JobFolders
     from jupyter_mlinfn.jobs.follow import JobFollower
     from jupyter_mlinfn.jobs.reconciler import Reconciler
+    from jupyter_mlinfn.jobs.sharing.verbs import JobSharing
     from jupyter_mlinfn.jobs.store import JobStore
     from jupyter_mlinfn.jobs.submission import Submission
+    from jupyter_mlinfn.jobs.wishing import Wishing
+    from jupyter_mlinfn.model.areas import Area
     from jupyter_mlinfn.model.environments import EnvironmentUser
+    from jupyter_mlinfn.storage.overview import Storage
 
 T = TypeVar("T")
 
@@ -201,9 +207,15 @@ class Workbench:
         """What a back-end may use."""
         from jupyter_mlinfn.jobs.backends.protocol import (
             BackendContext,
+            HTCondorSettings,
+            KubernetesSettings,
             LocalSettings,
             SlurmSettings,
+            StagingSettings,
+            VkdSettings,
+            offload_settings,
         )
+        from jupyter_mlinfn.jobs.backends.shapes import told_sizes
         from jupyter_mlinfn.process.detach import own_program
 
         settings = self.settings
@@ -220,12 +232,30 @@ class Workbench:
                 memory=settings.job_memory_bytes,
                 reserve_memory=settings.reserve_memory_bytes,
             ),
+            htcondor=HTCondorSettings(
+                options=dict(settings.htcondor_options),
+                poll=settings.htcondor_poll_seconds,
+            ),
+            kubernetes=KubernetesSettings(
+                kubeconfig=settings.kubernetes_config,
+                namespace=settings.kubernetes_namespace,
+                template=settings.kubernetes_template,
+                options=dict(settings.kubernetes_options),
+                poll=settings.kubernetes_poll_seconds,
+                user=settings.user,
+                offload=offload_settings(settings.kubernetes_offload),
+                staging=StagingSettings(**told) if (told := settings.kubernetes_staging) else None,
+                vkd=VkdSettings(**told) if (told := settings.kubernetes_vkd) else None,
+            ),
             slurm=SlurmSettings(
                 programs=settings.slurm_programs,
                 options=dict(settings.slurm_options),
                 poll=settings.slurm_poll_seconds,
                 user=settings.user,
+                ssh=settings.slurm_ssh,
+                ssh_config=settings.slurm_ssh_config,
             ),
+            gpu_types=told_sizes(settings.gpu_types),
         )
 
     @built_once
@@ -255,7 +285,24 @@ class Workbench:
             user=self.settings.user,
             output_folder=self.settings.output_folder,
             hash_limit=self.settings.hash_limit_bytes,
+            places=tuple(self.settings.places),
+            answer_within=self.settings.answer_seconds,
+            shared_folders=dict(self.settings.shared_folders),
+            wishing=self.wishing,
         )
+
+    @built_once
+    def wishing(self) -> Wishing:
+        """What is asked of jobs beside their run: notices, secrets."""
+        from jupyter_mlinfn.jobs.notices.settings import NoticeSettings
+        from jupyter_mlinfn.jobs.notices.webhook import HookPolicy
+        from jupyter_mlinfn.jobs.wishing import Wishing
+
+        settings = self.settings
+        mail = {"host": settings.mail_host, "sender": settings.mail_sender}
+        mail |= {"to": settings.mail_to, "security": settings.mail_security}
+        hooks = HookPolicy(tuple(settings.webhook_hosts), settings.webhook_private)
+        return Wishing(self.store, NoticeSettings(mail, hooks), dict(settings.secrets))
 
     @built_once
     def actions(self) -> JobActions:
@@ -265,11 +312,50 @@ class Workbench:
         return JobActions(self.store, self.folders, self.backends)
 
     @built_once
+    def bulk(self) -> BulkActions:
+        """One thing done to many jobs."""
+        from jupyter_mlinfn.jobs.bulk import BulkActions
+
+        return BulkActions(self.store, self.actions, self.submission)
+
+    @built_once
     def follower(self) -> JobFollower:
         """Logs, progress and partial notebooks."""
         from jupyter_mlinfn.jobs.follow import JobFollower
 
         return JobFollower(self.store, self.folders)
+
+    @built_once
+    def sharing(self) -> JobSharing:
+        """Jobs that people share with each other."""
+        from jupyter_mlinfn.jobs.sharing.verbs import JobSharing
+
+        return JobSharing(
+            folders=self.folders,
+            actions=self.actions,
+            points=self.store.points,
+            submission=self.submission,
+            environments=self.environments,
+            places=frozenset(self.backends),
+            areas=tuple(self.settings.shared_jobs),
+        )
+
+    @built_once
+    def storage(self) -> Storage:
+        """The storage areas of this session."""
+        from jupyter_mlinfn.storage.overview import Storage
+
+        person = os.environ.get("JUPYTERHUB_USER") or self.settings.user
+        return Storage(self.areas, person)
+
+    def areas(self) -> tuple[Area, ...]:
+        """The areas that the settings or the hub tell, else the folder of the notebooks."""
+        from jupyter_mlinfn.storage.areas import TOLD, only_area, read_areas
+
+        told = self.settings.areas or os.environ.get(TOLD, "")
+        if told:
+            return read_areas(told)
+        return (only_area(self.root or Path.cwd(), self.settings.shared_folders),)
 
     def retain(self) -> int:
         """Apply the retention rule; how many jobs were removed. Output folders stay."""

@@ -19,7 +19,10 @@ ROOMS_BELOW: dict[str, set[str]] = {
     "jobs": {"model", "process", "database"},
     "storage": {"model", "process", "database"},
     "accounting": {"model", "process", "database"},
-    "settings": {"model"},
+    "profiles": {"model", "process", "database"},
+    "leases": {"model", "process", "database"},
+    "kubernetes_settings": set(),
+    "settings": {"model", "kubernetes_settings"},
     "workbench": {
         "model", "process", "database", "settings",
         "gpus", "environments", "jobs", "storage", "accounting",
@@ -28,7 +31,10 @@ ROOMS_BELOW: dict[str, set[str]] = {
         "model", "process", "database", "settings", "workbench",
         "gpus", "environments", "jobs", "storage", "accounting",
     },
-    "hub": {"model", "process", "database", "gpus", "accounting", "storage"},
+    "hub": {
+        "model", "process", "database",
+        "profiles", "leases", "gpus", "accounting", "storage",
+    },
     "magics": set(),
 }  # fmt: skip
 FACES = {"server", "cli"}
@@ -158,6 +164,6 @@ def test_every_room_is_known() -> None:
 def test_the_shim_needs_nothing_but_the_standard_library_and_ipython() -> None:
     import sys
 
-    shim = PACKAGE / "magics" / "shim" / "mlinfn.py"
-    tops = {name.split(".")[0] for name in imports_of(shim)}
-    assert tops <= set(sys.stdlib_module_names) | {"IPython"}
+    for name in ("shim/mlinfn.py", "checkpoints.py", "cells.py"):
+        tops = {found.split(".")[0] for found in imports_of(PACKAGE / "magics" / name)}
+        assert tops <= set(sys.stdlib_module_names) | {"IPython"}, name

@@ -66,6 +66,18 @@ def test_settings_are_read_from_jupyters_configuration_path(own_folders: Path) -
     assert settings.job_memory_bytes == 5 * 2**30
 
 
+@pytest.mark.parametrize(
+    ("told", "offered"),
+    [(None, []), ("", ["local"]), ("slurm,kubernetes", ["slurm", "kubernetes"])],
+)
+def test_a_session_offers_the_back_ends_that_its_hub_tells(
+    told: str | None, offered: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if told is not None:
+        monkeypatch.setenv("MLINFN_BACKENDS", told)
+    assert load_settings().backends == offered
+
+
 def test_a_broken_configuration_is_not_replaced_by_defaults(own_folders: Path) -> None:
     (own_folders / "config" / "jupyter_mlinfn_config.py").write_text("c.Mlinfn.job_cpus = = 3\n")
     with pytest.raises(SyntaxError):

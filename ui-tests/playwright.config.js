@@ -9,15 +9,18 @@ module.exports = {
   outputDir: 'test-results',
   globalSetup: require.resolve('./harness/begin.ts'),
   globalTeardown: require.resolve('./harness/end.ts'),
-  workers: 1,
-  retries: 0,
+  // most of a story is waiting: for a job, a batch system, a server
+  workers: 2,
+  // a story has a second try, and is then printed as flaky (docs/decisions.md)
+  retries: 1,
   forbidOnly: !!process.env.CI,
-  timeout: 90_000,
-  expect: { timeout: 15_000 },
+  // deadlines are for what hangs: a loaded machine is slow, and nothing here is a measurement
+  timeout: 600_000,
+  expect: { timeout: 60_000 },
   reporter: [['list']],
   use: {
-    actionTimeout: 15_000,
-    navigationTimeout: 45_000,
+    actionTimeout: 60_000,
+    navigationTimeout: 120_000,
     screenshot: 'only-on-failure',
     trace: 'off',
     video: 'off',

@@ -1,4 +1,4 @@
-"""``mlinfn job cancel`` and ``mlinfn job delete``."""
+"""``mlinfn job cancel``, ``release`` and ``delete``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import sys
 
 import click
 
-from jupyter_mlinfn.cli.options import json_option
+from jupyter_mlinfn.cli.options import count, duration, json_option, memory
 
 
 @click.command()
 @click.argument("job")
+@click.option(
+    "--point",
+    "points",
+    metavar="K",
+    type=click.IntRange(0, 9999),
+    multiple=True,
+    help="Only this point of a sweep. Repeat.",
+)
 @json_option
-def cancel(job: str, as_json: bool) -> None:
+def cancel(job: str, points: tuple[int, ...], as_json: bool) -> None:
     """End a job with all its processes. What it wrote so far is kept."""
     from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.records import state_words
@@ -21,13 +29,43 @@ def cancel(job: str, as_json: bool) -> None:
 
     bench = open_bench()
     bench.reconciler.run_once()
-    record = bench.actions.cancel(bench.store.get(job).id)
+    found = bench.store.get(job).id
+    record = bench.actions.cancel_points(found, points) if points else bench.actions.cancel(found)
     if as_json:
         emit(record)
+    elif points and record.state not in ENDED:
+        answer(f"{len(points)} of the points of {inert(record.name)} ({record.id}) end.")
     elif record.state in ENDED:
         answer(f"{inert(record.name)} ({record.id}) is {state_words(record)}.")
     else:
         answer(f"{inert(record.name)} ({record.id}) is being ended. Its output so far is kept.")
+
+
+@click.command()
+@click.argument("job")
+@click.option("--memory", metavar="SIZE", type=memory, help="Memory it asks for now, such as 8GiB.")
+@click.option("--time", metavar="TIME", type=duration, help="Longest run from now on, such as 8h.")
+@click.option("--cpus", metavar="N", type=count("cpus", 1, 4096), help="CPUs it asks for now.")
+@click.option("--disk", metavar="SIZE", type=memory, help="Room on the machine's own disk.")
+@json_option
+def release(job: str, as_json: bool, **wanted: int | None) -> None:
+    """Let a job go that its batch system holds, when the cause is gone, or asking for something
+    else."""
+    from jupyter_mlinfn.cli.opening import open_bench
+    from jupyter_mlinfn.cli.records import resources_words
+    from jupyter_mlinfn.cli.requests import validated
+    from jupyter_mlinfn.cli.terminal import answer, emit, inert
+    from jupyter_mlinfn.model.releasing import ReleaseRequest
+
+    bench = open_bench()
+    bench.reconciler.run_once()
+    record = bench.actions.release(bench.store.get(job).id, validated(ReleaseRequest, **wanted))
+    if as_json:
+        emit(record)
+        return
+    answer(f"{inert(record.name)} ({record.id}) is released and waits for its turn.")
+    if any(wanted.values()):
+        answer(f"It asks for {resources_words(record.resources)} now.")
 
 
 @click.command()

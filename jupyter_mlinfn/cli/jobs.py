@@ -36,11 +36,22 @@ STATES: tuple[JobState, ...] = (
     help="How many.",
 )
 @click.option("--cursor", metavar="TEXT", help="Go on where a page ended ('next' of --json).")
+@click.option("--shared", is_flag=True, help="What people share with you, instead of your own.")
 @json_option
 def jobs(
-    states: tuple[JobState, ...], search: str | None, limit: int, cursor: str | None, as_json: bool
+    states: tuple[JobState, ...],
+    search: str | None,
+    limit: int,
+    cursor: str | None,
+    shared: bool,
+    as_json: bool,
 ) -> None:
     """List your jobs, newest first."""
+    if shared:
+        from jupyter_mlinfn.cli.sharing import list_shared
+
+        list_shared(states=states, search=search, limit=limit, as_json=as_json)
+        return
     from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.records import jobs_table
     from jupyter_mlinfn.cli.terminal import answer, emit, say, show

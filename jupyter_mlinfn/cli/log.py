@@ -24,8 +24,11 @@ PAUSE = 0.5
 @click.option(
     "--start", metavar="BYTE", type=int, default=0, help="Where to begin; negative: from the end."
 )
+@click.option(
+    "--point", metavar="K", type=click.IntRange(0, 9999), help="That of this point of a sweep."
+)
 @json_option
-def log(job: str, follow: bool, start: int, as_json: bool) -> None:
+def log(job: str, follow: bool, start: int, point: int | None, as_json: bool) -> None:
     """What a job printed.
 
     With --json one piece of at most 256 KiB; go on with --start and its 'next'.
@@ -40,14 +43,14 @@ def log(job: str, follow: bool, start: int, as_json: bool) -> None:
     bench.reconciler.run_once()
     record = bench.store.get(job)
     if start < 0:
-        start = max(0, bench.follower.read_log(record.id, limit=1).size + start)
+        start = max(0, bench.follower.read_log(record.id, limit=1, point=point).size + start)
     if as_json:
-        emit(bench.follower.read_log(record.id, start=start, limit=PIECE))
+        emit(bench.follower.read_log(record.id, start=start, limit=PIECE, point=point))
         return
     if follow and record.state in WAITING:
         say(f"It waits to start. {inert(record.reason.text) if record.reason else ''}".rstrip())
     try:
-        print_log(bench, record.id, start, follow=follow)
+        print_log(bench, record.id, start, follow=follow, point=point)
     except KeyboardInterrupt:
         say(f"The job goes on. Come back to it: mlinfn job log -f {record.id}")
         raise
@@ -56,11 +59,13 @@ def log(job: str, follow: bool, start: int, as_json: bool) -> None:
         say(f"{ended.state}" + (f": {inert(ended.reason.text)}" if ended.reason else ""))
 
 
-def print_log(bench: Workbench, job: str, start: int, *, follow: bool) -> None:
+def print_log(
+    bench: Workbench, job: str, start: int, *, follow: bool, point: int | None = None
+) -> None:
     """Write the log piece by piece, until its end, or with ``follow`` the job's."""
     position = start
     while True:
-        piece: LogChunk = bench.follower.read_log(job, start=position, limit=PIECE)
+        piece: LogChunk = bench.follower.read_log(job, start=position, limit=PIECE, point=point)
         write(piece.text)
         if piece.next == position or piece.next >= piece.size:
             if piece.ended or not follow:

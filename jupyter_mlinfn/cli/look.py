@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -24,23 +25,27 @@ def show_job(job: str, as_json: bool) -> None:
     bench.reconciler.run_once()
     details = bench.actions.details(bench.store.get(job).id)
     if not as_json:
-        show_details(details)
+        from jupyter_mlinfn.jobs.notices.delivering import fates
+
+        show_details(details, fates(bench.folders.job(details.job.id)))
         return
     known = details.model_dump(mode="json")
-    further = {"spec": known["spec"], "history": known["attempts"], "values": known["values"]}
-    emit({**known["job"], **further})
+    further = {"spec": known["spec"], "history": known["attempts"]}
+    exact = {name: known[name] for name in ("values", "fingerprint", "verdict")}
+    emit({**known["job"], **further, **exact})
 
 
-def show_details(details: JobDetails) -> None:
-    """One row a fact."""
+def show_details(details: JobDetails, fates: Sequence[tuple[str, str]] = ()) -> None:
+    """One row a fact; ``fates``: what became of the notices."""
     from rich.table import Table
     from rich.text import Text
 
     from jupyter_mlinfn.cli.records import detail_rows
     from jupyter_mlinfn.cli.terminal import inert, show
+    from jupyter_mlinfn.cli.wishes import wish_rows
 
     grid = Table.grid(padding=(0, 2, 0, 0))
-    for name, fact in detail_rows(details):
+    for name, fact in (*detail_rows(details), *wish_rows(details.spec, fates)):
         grid.add_row(Text(name, style="bold"), Text(inert(fact)))
     show(grid)
 

@@ -28,6 +28,10 @@ VERBS = {
     "job": Verb("job:job", "Look at one job, cancel it, run it again, delete it."),
     "gpus": Verb("gpus:gpus", "Show the GPUs, how busy they are and who holds them."),
     "env": Verb("env:env", "Make, change, pack and share environments."),
+    "areas": Verb("storage:areas", "Show where your files lie, who sees them, how full it is."),
+    "backups": Verb("backups:backups", "Look at the dated copies of an area, and make them."),
+    "restore": Verb("backups:restore", "Bring a file or folder back out of a backup."),
+    "hub": Verb("hub:hub", "Check and compare the profiles.toml of a JupyterHub."),
     "doctor": Verb("doctor:doctor", "Show what this machine offers, what is missing, what to do."),
     "local-dispatcher": Verb("dispatcher:dispatcher", "Start waiting jobs.", hidden=True),
 }

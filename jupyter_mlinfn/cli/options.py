@@ -14,6 +14,8 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+RESOURCES = ("cpus", "memory", "gpus", "gpu_memory", "gpu_model", "time")
+
 
 def memory(text: str) -> int:
     """Bytes of ``8GiB`` or ``512M``."""
@@ -60,14 +62,68 @@ def parameter_option(function: F) -> F:
 
 
 def resource_options(function: F) -> F:
-    """``--cpus``, ``--memory``, ``--gpus``, ``--time``; ``None`` where not given."""
+    """The options of :data:`RESOURCES`; ``None`` where not given."""
     cpus = count("cpus", 1, 4096)
     gpus = count("gpus", 0, 64)
     for decorate in (
         click.option("--time", metavar="TIME", type=duration, help="Longest run, such as 8h."),
+        click.option("--gpu-model", metavar="NAME", help="Their model, such as A100 or T4."),
+        click.option(
+            "--gpu-memory",
+            metavar="SIZE",
+            type=memory,
+            help="Memory each has at least, such as 10GiB: the smallest slice or GPU with it.",
+        ),
         click.option("--gpus", metavar="N", type=gpus, help="Number of GPUs or MIG slices."),
         click.option("--memory", metavar="SIZE", type=memory, help="Memory, such as 8GiB."),
         click.option("--cpus", metavar="N", type=cpus, help="Number of CPUs."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def seed_option(function: F) -> F:
+    """``--seed``; ``None`` where not given."""
+    seed = count("seed", 0, 2**32 - 1)
+    return click.option(
+        "--seed", metavar="N", type=seed, help="Told to the job as MLINFN_SEED; fixes hashes too."
+    )(function)
+
+
+def after_options(function: F) -> F:
+    """``--after`` and ``--after-ok``, both repeatable."""
+    for decorate in (
+        click.option(
+            "--after-ok",
+            "after_ok",
+            metavar="JOB",
+            multiple=True,
+            help="Start when this job has succeeded; never when it did not. Repeat.",
+        ),
+        click.option(
+            "--after", metavar="JOB", multiple=True, help="Start when this job has ended. Repeat."
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def beside_options(function: F) -> F:
+    """``--notify`` and ``--secret``, both repeatable."""
+    for decorate in (
+        click.option(
+            "--secret",
+            "secrets",
+            metavar="NAME",
+            multiple=True,
+            help="Give it this secret of your settings, as a file. Repeat.",
+        ),
+        click.option(
+            "--notify",
+            metavar="lab|mail|URL",
+            multiple=True,
+            help="Tell of its end in JupyterLab, by e-mail or to a web address. Repeat.",
+        ),
     ):
         function = decorate(function)
     return function
@@ -81,7 +137,8 @@ def place_options(function: F) -> F:
         click.option(
             "--backend",
             metavar="NAME",
-            help="Where it runs, such as local or slurm. 'mlinfn doctor' shows what is here.",
+            help="Where it runs, such as local or slurm; else auto: where it starts first. "
+            "'mlinfn doctor' shows what is here.",
         ),
     ):
         function = decorate(function)

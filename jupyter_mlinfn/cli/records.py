@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlinfn.cli.evictions import eviction_rows, lost_words
+from jupyter_mlinfn.cli.exactness import exact_rows
+from jupyter_mlinfn.cli.sweeps import counts_words
 from jupyter_mlinfn.cli.terminal import console, inert, table
-from jupyter_mlinfn.model.jobs import ENDED
+from jupyter_mlinfn.model.jobs import ENDED, WAITING
 from jupyter_mlinfn.model.quantities import show_duration, show_memory
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from jupyter_mlinfn.model.jobs import JobDetails, JobRecord, JobRequest, Progress, Resources
+    from jupyter_mlinfn.model.releasing import Amendment
 
 MARKS = {
     "queued": ("◌", "cyan"),
@@ -76,6 +80,8 @@ def what_happens(record: JobRecord) -> str:
     words = []
     if record.unknown_since:
         words.append(f"unknown since {record.unknown_since.astimezone():%H:%M}")
+    if record.sweep and record.state not in (*WAITING, *ENDED):
+        words.append(counts_words(record.sweep))
     if record.reason:
         words.append(record.reason.text)
     elif record.progress and record.state not in ENDED:
@@ -116,9 +122,10 @@ def place(record: JobRecord) -> str:
     return f"{where} {known}" if known else where
 
 
-def asked_place(request: JobRequest) -> str:
-    """``slurm/opportunistic, charged to cms``, as far as it was asked for."""
-    where = f"{request.backend}/{request.queue}" if request.queue else request.backend
+def asked_place(request: JobRequest, backend: str | None) -> str:
+    """``slurm/opportunistic, charged to cms``, as far as it was asked for or chosen."""
+    name = backend or request.backend
+    where = f"{name}/{request.queue}" if request.queue else name
     return f"{where}, charged to {request.charge}" if request.charge else where
 
 
@@ -150,8 +157,15 @@ def resources_words(resources: Resources) -> str:
         show_memory(resources.memory),
     ]
     if resources.gpus:
-        words.append(f"{resources.gpus} GPU{'s' * (resources.gpus > 1)}")
+        words.append(gpu_words(resources))
     return f"{', '.join(words)}, at most {show_duration(resources.time)}"
+
+
+def gpu_words(resources: Resources) -> str:
+    """``2 GPUs (A100, 40.0 GiB)``."""
+    memory = show_memory(resources.gpu_memory) if resources.gpu_memory else None
+    of = ", ".join(word for word in (resources.gpu_model, memory) if word)
+    return f"{resources.gpus} GPU{'s' * (resources.gpus > 1)}" + (f" ({of})" if of else "")
 
 
 def detail_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
@@ -161,6 +175,8 @@ def detail_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
     yield "State", state_words(record)
     if happening := what_happens(record):
         yield ("Reason" if record.reason else "Now"), happening
+    if record.sweep:
+        yield "Points", counts_words(record.sweep)
     yield "Source", record.source
     if record.parameters:
         yield "Parameters", ", ".join(f"{k}={v!r}" for k, v in record.parameters.items())
@@ -168,23 +184,52 @@ def detail_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
     known = record.environment.digest
     about = f"{known} ({locked})" if known else "(its packages cannot be listed)"
     yield "Environment", f"{record.environment.name}  {about}"
-    yield "Asked for", resources_words(record.resources)
+    yield from asking_rows(details)
     if used := used_words(record):
         yield "Used", used
     yield "Where", place(record)
-    if spec.charge:
-        yield "Charged to", spec.charge
+    if record.charge:
+        yield "Charged to", record.charge
     yield "Submitted", clock(record.submitted_at)
     yield "Started", clock(record.started_at)
     yield "Ended", clock(record.ended_at)
     yield "Took", took(record)
+    yield from eviction_rows(details)
     yield from attempt_rows(details)
     yield "Captured", f"{len(spec.files)} files: {', '.join(file.path for file in spec.files[:8])}"
     yield "Output", record.output or f"{record.output_folder} (when it ends)"
     if details.values:
         yield "Recorded", recorded_words(details.values[-1])
     if record.rerun_of:
-        yield "Again of", record.rerun_of
+        yield "Again of", f"{record.rerun_of}, exactly" if spec.exact else record.rerun_of
+    yield from exact_rows(details)
+
+
+def asking_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
+    """What the job asks for; where that was changed, what it asked for at first and each change."""
+    if not details.amendments:
+        yield "Asked for", resources_words(details.job.resources)
+        return
+    yield "Asked at first", resources_words(details.spec.resources)
+    for one in details.amendments:
+        yield "Changed", f"{clock(one.at)}: {changed_words(one)}"
+    yield "Asks now", resources_words(details.job.resources)
+
+
+def changed_words(amendment: Amendment) -> str:
+    """``memory 2.0 GiB → 4.0 GiB, disk → 10.0 GiB``."""
+    shows: dict[str, Callable[[int], str]] = {
+        "cpus": str,
+        "memory": show_memory,
+        "time": show_duration,
+        "disk": show_memory,
+    }
+    words = []
+    for name, show in shows.items():
+        before, now = getattr(amendment.before, name), getattr(amendment.now, name)
+        if before != now:
+            words.append(f"{name} {show(before) if before else 'as usual'} → {show(now)}")
+    return ", ".join(words)
 
 
 def recorded_words(line: Mapping[str, Any]) -> str:
@@ -199,7 +244,7 @@ def attempt_rows(details: JobDetails) -> Iterator[tuple[str, str]]:
         return
     for attempt in details.attempts:
         why = f": {attempt.reason.text}" if attempt.reason else ""
-        yield f"Attempt {attempt.number}", f"{attempt.state}{why}"
+        yield f"Attempt {attempt.number}", f"{attempt.state}{lost_words(attempt)}{why}"
 
 
 def used_words(record: JobRecord) -> str:

@@ -20,6 +20,11 @@ _EXIT_CODES = {
     "asks-too-much": 4,
     "asks-too-little": 4,
     "environment-mismatch": 4,
+    "gpu-memory-unknown": 4,
+    "place-silent": 4,
+    "refused-by-system": 4,
+    "not-visible": 3,
+    "environment-not-packed": 3,
 }
 
 

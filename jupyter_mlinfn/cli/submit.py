@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from jupyter_mlinfn.cli.options import (
+    RESOURCES,
+    after_options,
+    beside_options,
     json_option,
     parameter_option,
     place_options,
     read_parameters,
     resource_options,
+    seed_option,
 )
+from jupyter_mlinfn.cli.retrying import retry_options
+from jupyter_mlinfn.cli.sweeps import point_lines, read_sweep, sweep_options
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.cli.server import Saved
@@ -23,6 +31,10 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.workbench import Workbench
 
 LARGEST_CELL = 10_000_000
+START = 0.6
+"""Seconds of a dry run that pass before a place is asked, and are not taken from its answer."""
+LEAST_PATIENCE = 1.0
+"""Seconds every batch system gets, however slowly this machine has started us."""
 
 
 @click.command()
@@ -30,11 +42,19 @@ LARGEST_CELL = 10_000_000
 @parameter_option
 @click.option("--env", "environment", metavar="NAME", help="Kernel to run in; else its own.")
 @resource_options
+@seed_option
 @click.option("--name", metavar="TEXT", help="Name of the job; else the file's name.")
 @place_options
+@after_options
+@beside_options
+@retry_options
+@sweep_options
 @click.option("--input", "inputs", metavar="PATH", multiple=True, help="A file it reads. Repeat.")
 @click.option("--output", "outputs", metavar="GLOB", multiple=True, help="Files to keep. Repeat.")
 @click.option("--evictable", is_flag=True, help="It may be stopped and started again.")
+@click.option(
+    "--offload", is_flag=True, help="It may run on machines elsewhere, which see no folder of here."
+)
 @click.option("--try-first", is_flag=True, help="Run for at most five minutes, as a test.")
 @click.option(
     "--create-parameters-cell",
@@ -64,6 +84,7 @@ def submit(source: str | None, as_json: bool, **options: Any) -> int:
     mlinfn submit train.ipynb -p lr=0.01 -p epochs=20
     mlinfn submit train.ipynb --gpus 1 --memory 8GiB --time 8h --wait
     mlinfn submit train.ipynb --backend slurm --queue gpu --charge cms
+    mlinfn submit train.ipynb --sweep lr=0.1,0.01 --sweep seed=0..99 --throttle 8
     """
     if (outer := os.environ.get("MLINFN_JOB")) and not options["nested"]:
         return skipped(outer, as_json=as_json)
@@ -144,9 +165,12 @@ def build_request(path: Path, options: dict[str, Any]) -> JobRequest:
     from jupyter_mlinfn.cli.requests import validated
     from jupyter_mlinfn.model.jobs import JobRequest
 
-    plain = ("name", "environment", "queue", "charge", "evictable", "try_first")
+    plain = (
+        *("name", "environment", "queue", "charge", "evictable", "try_first", "seed"),
+        *("retries", "retry_on", "notify", "secrets", "offload"),
+    )
     taken = {key: options[key] for key in (*plain, "create_parameters_cell")}
-    resources = {key: options[key] for key in ("cpus", "memory", "gpus", "time")}
+    resources = {key: options[key] for key in RESOURCES}
     return validated(
         JobRequest,
         source=str(path),
@@ -155,9 +179,25 @@ def build_request(path: Path, options: dict[str, Any]) -> JobRequest:
         inputs=tuple(str(Path(name).absolute()) for name in options["inputs"]),
         outputs=options["outputs"],
         cell=read_cell(options["cell"]),
-        backend=options["backend"] or "local",
+        backend=options["backend"] or "auto",
+        sweep=read_sweep(options),
+        after=full_ids(options["after"]),
+        after_ok=full_ids(options["after_ok"]),
         **taken,
     )
+
+
+def full_ids(jobs: Sequence[str]) -> tuple[str, ...]:
+    """Ids of jobs as they were typed, the first letters of one being enough.
+
+    Raises :class:`NotFound`, :class:`InputError`.
+    """
+    if not jobs:
+        return ()
+    from jupyter_mlinfn.cli.opening import open_bench
+
+    store = open_bench().store
+    return tuple(store.get(job).id for job in jobs)
 
 
 def read_cell(where: str | None) -> str | None:
@@ -174,7 +214,7 @@ def dry_run(bench: Workbench, request: JobRequest, saved: Saved, *, as_json: boo
     from jupyter_mlinfn.cli.requests import exit_code_of
     from jupyter_mlinfn.cli.terminal import emit, inert, say
 
-    draft = bench.submission.draft(request)
+    draft = bench.submission.draft(request, _patience(bench.settings.answer_seconds))
     if draft.ok:
         say(inert(saved.sentence()))
     if as_json:
@@ -184,34 +224,49 @@ def dry_run(bench: Workbench, request: JobRequest, saved: Saved, *, as_json: boo
     return 0 if draft.ok else exit_code_of(draft.problems)
 
 
+def _patience(usual: float) -> float:
+    """Seconds for all places to answer: people wait from the moment they pressed Enter."""
+    from jupyter_mlinfn.process.identity import start_time
+
+    ticks = start_time(os.getpid()) or 0
+    running = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return min(usual, max(LEAST_PATIENCE, START + usual - running))
+
+
 def show_draft(draft: Draft, request: JobRequest) -> None:
     """A draft in words."""
-    from jupyter_mlinfn.cli.records import asked_place, resources_words
+    from jupyter_mlinfn.cli.places import place_lines
     from jupyter_mlinfn.cli.terminal import answer, inert
 
     for problem in draft.problems:
         answer(inert(problem.text))
         if problem.hint:
             answer(f"  {inert(problem.hint)}")
-    if not draft.ok:
-        answer("It would not be submitted.")
-        return
-    for note in draft.notes:
-        answer(inert(note))
+    for line in (*(draft_lines(draft, request) if draft.ok else ()), *place_lines(draft)):
+        answer(inert(line))
+    answer("Nothing was submitted." if draft.ok else "It would not be submitted.")
+
+
+def draft_lines(draft: Draft, request: JobRequest) -> Iterator[str]:
+    """What would happen, one line each."""
+    from jupyter_mlinfn.cli.records import asked_place, resources_words
+
+    yield from draft.notes
     if draft.accepted:
-        answer(f"Parameters: {inert(', '.join(f'{k}={v!r}' for k, v in draft.accepted.items()))}")
+        yield f"Parameters: {', '.join(f'{k}={v!r}' for k, v in draft.accepted.items())}"
+    if draft.sweep:
+        yield from point_lines(draft.sweep)
     if draft.environment:
-        answer(f"Environment: {inert(draft.environment.name)}")
-    answer(f"Asks for: {resources_words(request.resources)}")
-    if request.backend != "local":
-        answer(f"Where: {inert(asked_place(request))}")
+        yield f"Environment: {draft.environment.name}"
+    yield f"Asks for: {resources_words(draft.resources)}"
+    if draft.backend != "local" or len(draft.places) > 1:
+        yield f"Where: {asked_place(request, draft.backend)}"
     if draft.modules:
-        answer(f"Goes with it: {inert(', '.join(draft.modules))}")
+        yield f"Goes with it: {', '.join(draft.modules)}"
     if draft.output_folder:
-        answer(f"Output: {inert(draft.output_folder)}")
+        yield f"Output: {draft.output_folder}"
     if draft.forecast:
-        answer(inert(draft.forecast.text))
-    answer("Nothing was submitted.")
+        yield draft.why or draft.forecast.text
 
 
 def submitted(
@@ -221,7 +276,8 @@ def submitted(
     from jupyter_mlinfn.cli.terminal import emit, inert, say
 
     say(inert(saved.sentence()))
-    say(f"Submitted {inert(record.name)} as job {record.id}.")
+    many = f", a sweep of {record.sweep.points:,} points" if record.sweep else ""
+    say(f"Submitted {inert(record.name)} as job {record.id}{many}.")
     if wait:
         from jupyter_mlinfn.cli.waiting import wait_and_tell
 
@@ -235,9 +291,15 @@ def submitted(
 
 def tell_next(bench: Workbench, record: JobRecord) -> None:
     """Where the output will be, and what to type next."""
+    from jupyter_mlinfn.cli.records import LOCAL, place
     from jupyter_mlinfn.cli.terminal import answer, inert
 
     if record.reason:
         answer(f"It waits: {inert(record.reason.text)}")
+    if record.backend != LOCAL:
+        answer(f"Where: {inert(place(record))}")
     answer(f"Output: {inert(record.output_folder)}")
+    if record.sweep:
+        answer(f"Follow it: mlinfn job points {record.id}")
+        return
     answer(f"Follow it: mlinfn job log -f {record.id}")

@@ -26,7 +26,7 @@ PATIENCE = 120.0
 
 INTERRUPTED = 130
 _MISSING = frozenset({"environment-missing"})
-_REFUSED = frozenset({"environment-mismatch", "bundle-damaged"})
+_REFUSED = frozenset({"environment-mismatch", "input-changed", "bundle-damaged"})
 
 
 def wait_and_tell(bench: Workbench, record: JobRecord, *, as_json: bool) -> int:

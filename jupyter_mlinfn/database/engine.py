@@ -19,11 +19,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from jupyter_mlinfn.database.migrations import Schema, bring_to_head
+from jupyter_mlinfn.database.transactions import READ, Transactions
 from jupyter_mlinfn.model.errors import MlinfnError, Unavailable
-
-READ: Final = "mlinfn_read"
 
 
 class Damaged(Unavailable):
@@ -32,7 +32,7 @@ class Damaged(Unavailable):
     default_code = "database-damaged"
 
 
-class Database:
+class Database(Transactions):
     """One SQLite file, opened and brought to the present schema at its first use.
 
     ``patience`` is how long to wait for another writer, in seconds. Thread-safe. When the file is
@@ -49,28 +49,16 @@ class Database:
         self._engine: Engine | None = None
         self._identity: tuple[int, int] | None = None
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its start; durable when left.
-
-        Raises :class:`Unavailable` when another writer is not done in time, the disk is full,
-        or the file cannot be written; nothing of the transaction is kept then.
-        """
-        with self._translated(), self._opened().connect() as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """One consistent snapshot. Raises :class:`Unavailable` like :meth:`write`."""
-        with self._translated(), self._opened().connect() as plain:
-            connection = plain.execution_options(**{READ: True})
-            with connection.begin():
-                yield connection
-
     def set_aside(self) -> Path | None:
-        """Rename a damaged file, so that the next use makes a new one; the file's new path."""
+        """Rename a damaged file, so that the next use makes a new one; the file's new path.
+
+        ``None`` when it is not there, or another process has put a new one in its place.
+        """
         with self._lock, _alone(self.path):
+            replaced = self._identity not in (None, _identity(self.path))
             self._dispose()
+            if replaced:
+                return None
             aside = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
             try:
                 self.path.rename(aside)
@@ -116,6 +104,12 @@ class Database:
             yield
         except IntegrityError:
             raise
+        except PoolTimeout as error:
+            raise Unavailable(
+                f"The database {self.path.name} is too busy to answer. Try again. "
+                "Nothing was changed.",
+                code="database-busy",
+            ) from error
         except (DatabaseError, OSError) as error:
             raise explain(error, self.path) from error
 

@@ -22,9 +22,7 @@ class System(Frozen):
 
 
 SLURM: Final = System(name="slurm", title="Slurm", programs=("sbatch", "squeue", "scancel"))
-HTCONDOR: Final = System(
-    name="htcondor", title="HTCondor", programs=("condor_submit", "condor_q", "condor_rm")
-)
+_HTCONDOR: Final = "htcondor"
 
 
 def slurm(bench: Workbench) -> Check:
@@ -33,8 +31,12 @@ def slurm(bench: Workbench) -> Check:
 
 
 def htcondor(bench: Workbench) -> Check:
-    """HTCondor's programs."""
-    return _look(bench, HTCONDOR)
+    """HTCondor's Python package, and a pool; its programs are not needed."""
+    backend = bench.backends.get(_HTCONDOR)
+    why = backend.missing() if backend else "The settings leave HTCondor out."
+    if why:
+        return Check(name=_HTCONDOR, state="missing", text=f"{why} Jobs run on this machine.")
+    return Check(name=_HTCONDOR, state="ok", text="HTCondor: jobs can go there.")
 
 
 def _look(bench: Workbench, system: System) -> Check:
@@ -56,7 +58,7 @@ def _look(bench: Workbench, system: System) -> Check:
 
 def further(bench: Workbench) -> tuple[Check, ...]:
     """The back-ends that a site added by entry point, by name."""
-    named = {"local", SLURM.name, HTCONDOR.name}
+    named = {"local", SLURM.name, _HTCONDOR}
     return tuple(
         _usable(backend) for name, backend in sorted(bench.backends.items()) if name not in named
     )

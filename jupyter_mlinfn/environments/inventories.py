@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
+from typing import Final
 
 from jupyter_mlinfn.environments.inventory import inventory
 from jupyter_mlinfn.environments.prefixes import site_folders
 from jupyter_mlinfn.model.environments import Package
+
+_Times = tuple[tuple[str, int], ...]
+
+_YOUNG: Final = 2 * 10**9
+"""Nanoseconds: a folder changed so lately may change once more without its time telling."""
 
 
 class Inventories:
@@ -15,20 +23,21 @@ class Inventories:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._known: dict[tuple[str, str], tuple[tuple[object, ...], tuple[Package, ...]]] = {}
+        self._known: dict[tuple[str, str], tuple[_Times, tuple[Package, ...]]] = {}
 
-    def of(self, prefix: Path, python: str) -> tuple[Package, ...]:
+    def of(self, prefix: Path, python: str, extra: Sequence[Path] = ()) -> tuple[Package, ...]:
         """What :func:`inventory` tells of ``prefix``; ``python`` is ``"3.11"``."""
-        folders = [*site_folders(prefix, python), prefix / "conda-meta"]
-        times: tuple[object, ...] = tuple((str(folder), mtime(folder)) for folder in folders)
+        folders = [*extra, *site_folders(prefix, python), prefix / "conda-meta"]
+        times = tuple((str(folder), mtime(folder)) for folder in folders)
         key = (str(prefix), python)
         with self._lock:
             known = self._known.get(key)
         if known is not None and known[0] == times:
             return known[1]
-        packages = inventory(prefix, python)
-        with self._lock:
-            self._known[key] = (times, packages)
+        packages = inventory(prefix, python, extra)
+        if time.time_ns() - max(at for _, at in times) > _YOUNG:
+            with self._lock:
+                self._known[key] = (times, packages)
         return packages
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_mlinfn.environments.inventories import Inventories
 from jupyter_mlinfn.environments.inventory import digest, inventory
 from jupyter_mlinfn.environments.kernels import FoundKernel, SpecFinder, find_kernels
 from jupyter_mlinfn.environments.own.references import locked_reference, runnable
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 _SHOWN_KERNELS = 12
 
+Read = Callable[[Path, str, Sequence[Path]], tuple[Package, ...]]
+"""What is installed in a prefix: read anew, or known while nothing in it comes or goes."""
+
 
 class KernelEnvironments:
     """Implements ``model.environments.EnvironmentResolver`` on kernel specs and own environments.
@@ -34,6 +38,7 @@ class KernelEnvironments:
     ) -> None:
         self._finder = finder
         self._own = own
+        self._read = Inventories().of
 
     def choices(self) -> tuple[EnvironmentRef, ...]:
         """Every kernel whose ``kernel.json`` can be read, without digests; then own and managed
@@ -65,7 +70,7 @@ class KernelEnvironments:
             return locked
         if found is None or "@" in name:
             raise _missing(f"There is no kernel named '{name}' here.", _offer(name, kernels))
-        return _of_kernel(found)
+        return _of_kernel(found, self._read)
 
     def _locked(self, name: str, found: FoundKernel | None) -> EnvironmentRef | None:
         """The reference with its lock's digest; ``None`` when ``name`` names no lock."""
@@ -76,7 +81,7 @@ class KernelEnvironments:
         elif found is not None and not at:
             return None  # a kernel of this name goes before an environment of this name
         ref = locked_reference(self._own, f"{plain}@{digest}" if digest else plain, found)
-        return ref if ref is None or ref.digest else _inventoried(ref)
+        return ref if ref is None or ref.digest else _inventoried(ref, self._read)
 
     def _without_kernel(self, kernels: Mapping[str, FoundKernel]) -> Iterator[EnvironmentRef]:
         assert self._own is not None
@@ -92,7 +97,7 @@ class KernelEnvironments:
                 return self._own.packages(f"{ref.name}@{ref.digest}")
             except NotFound:
                 return ()  # an image without its lock
-        return present_packages(ref)
+        return present_packages(ref, self._read)
 
     def changed(self, ref: EnvironmentRef) -> Mismatch | None:
         """What is other in the files of a locked ``ref`` than was installed, and what to do.
@@ -123,7 +128,7 @@ class KernelEnvironments:
             raise _missing(error.text, error.hint) from error
 
 
-def _of_kernel(found: FoundKernel) -> EnvironmentRef:
+def _of_kernel(found: FoundKernel, read: Read) -> EnvironmentRef:
     """A kernel with the digest of what is installed behind it: inventoried, not locked."""
     if found.command is None:
         raise _missing(f"The kernel '{found.name}' cannot start. {found.problem}", None)
@@ -133,7 +138,7 @@ def _of_kernel(found: FoundKernel) -> EnvironmentRef:
             f"The kernel '{found.name}' cannot start. {program.problem}",
             "Install its environment again, or choose another kernel.",
         )
-    packages = _inventory(program)
+    packages = _inventory(program, read)
     return EnvironmentRef(
         name=found.name,
         digest=digest(packages) if packages else None,
@@ -142,13 +147,13 @@ def _of_kernel(found: FoundKernel) -> EnvironmentRef:
     )
 
 
-def _inventoried(ref: EnvironmentRef) -> EnvironmentRef:
+def _inventoried(ref: EnvironmentRef, read: Read) -> EnvironmentRef:
     """A managed environment that has no lock, with the digest of its inventory."""
-    packages = present_packages(ref)
+    packages = present_packages(ref, read)
     return ref.model_copy(update={"digest": digest(packages) if packages else None})
 
 
-def present_packages(ref: EnvironmentRef) -> tuple[Package, ...]:
+def present_packages(ref: EnvironmentRef, read: Read = inventory) -> tuple[Package, ...]:
     """What is installed now in the environment of ``ref``; the job runner asks this at start.
 
     Raises :class:`PartMissing` (code ``environment-missing``) when its program is gone.
@@ -159,13 +164,13 @@ def present_packages(ref: EnvironmentRef) -> tuple[Package, ...]:
             f"The environment '{ref.name}' cannot start. {program.problem}",
             "Install it again, or choose another kernel.",
         )
-    return _inventory(program)
+    return _inventory(program, read)
 
 
-def _inventory(program: KernelProgram) -> tuple[Package, ...]:
+def _inventory(program: KernelProgram, read: Read) -> tuple[Package, ...]:
     if program.prefix is None:
         return ()
-    return inventory(program.prefix, program.python, program.path)
+    return read(program.prefix, program.python, program.path)
 
 
 def _missing(text: str, hint: str | None) -> PartMissing:

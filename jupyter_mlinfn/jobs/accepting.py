@@ -1,4 +1,4 @@
-"""Giving a committed job to its back-end, and noting what that said."""
+"""Taking a job once, giving a committed one to its back-end, and noting what that said."""
 
 from __future__ import annotations
 
@@ -10,7 +10,21 @@ from jupyter_mlinfn.model.jobs import JobRecord, JobSpec, Reason
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.jobs.backends.protocol import Backend
+    from jupyter_mlinfn.jobs.folders import JobFolders
+    from jupyter_mlinfn.jobs.keys import Claim
     from jupyter_mlinfn.jobs.store import JobStore
+
+
+def made_before(store: JobStore, folders: JobFolders, claim: Claim) -> JobRecord | None:
+    """The job of an equal submit, also one that was made on another host or by a process that was
+    killed before it could say so; ``None`` where there is none, or its folder is gone."""
+    if (present := store.by_key(claim.key)) is not None:
+        return present
+    if claim.job is None or not folders.complete(claim.job):
+        return None
+    folders.mark_committed(claim.job)
+    store.adopt(folders, [claim.job])
+    return store.by_key(claim.key)
 
 
 def hand_over(store: JobStore, backend: Backend, spec: JobSpec) -> JobRecord:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlinfn.jobs.cancelling import cancel
+from jupyter_mlinfn.jobs import amending
+from jupyter_mlinfn.jobs.cancelling import cancel, cancel_points
+from jupyter_mlinfn.jobs.exactness.fingerprint import fingerprint
+from jupyter_mlinfn.jobs.exactness.reading import read_verdict, with_nodes
 from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.jobs.follow import JobFollower
+from jupyter_mlinfn.jobs.history import completed
+from jupyter_mlinfn.jobs.releasing import Releasing, offer
 from jupyter_mlinfn.model.errors import Conflict, MlinfnError, PartMissing, Problem
 from jupyter_mlinfn.model.jobs import (
     ENDED,
@@ -22,6 +27,7 @@ from jupyter_mlinfn.model.jobs import (
     JobDetails,
     JobRecord,
 )
+from jupyter_mlinfn.model.releasing import ReleaseRequest
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.jobs.backends.protocol import Backend
@@ -46,14 +52,21 @@ class JobActions:
             if record.state == "cancelled":
                 return record
             raise Conflict(f"The job {record.name} has already {record.state}.", code="job-ended")
-        backend = self._backends.get(record.backend)
-        if backend is None:
-            raise PartMissing(
-                f"The back-end {record.backend} of this job is not here, so it cannot be asked. "
-                "The job stays as it is.",
-                code="backend-missing",
-            )
-        return cancel(self._store, self._folders, backend, record)
+        return cancel(self._store, self._folders, self._backend(record), record)
+
+    def cancel_points(self, job: str, points: Sequence[int]) -> JobRecord:
+        """End some points of a sweep; the others go on. Harmless for those that have ended.
+
+        Raises :class:`NotFound` (``no-sweep``, ``point-not-found``), :class:`PartMissing`.
+        """
+        record = self._store.get(job)
+        return cancel_points(self._store, self._folders, self._backend(record), record, points)
+
+    def release(self, job: str, wanted: ReleaseRequest | None = None) -> JobRecord:
+        """Let a job go that its batch system holds, asking for what is ``wanted`` from now on; see
+        :class:`~jupyter_mlinfn.jobs.releasing.Releasing`."""
+        releasing = Releasing(self._store, self._folders, self._backends)
+        return releasing.release(job, wanted or ReleaseRequest())
 
     def delete(self, job: str, *, outputs: bool = False) -> None:
         """Remove an ended job: its folder and its row, and with ``outputs`` its output folder.
@@ -101,12 +114,29 @@ class JobActions:
     def details(self, job: str) -> JobDetails:
         """All that is known of a job."""
         record = self._store.get(job)
+        spec = self._folders.read_spec(record.id)
+        folder = self._folders.job(record.id)
         return JobDetails(
             job=record,
-            spec=self._folders.read_spec(record.id),
-            attempts=self._store.attempts(record.id),
+            spec=spec,
+            attempts=with_nodes(completed(self._store.attempts(record.id), folder), folder),
             values=self._follower.values(record.id),
+            fingerprint=fingerprint(spec),
+            verdict=read_verdict(self._folders, record.id),
+            amendments=amending.read(folder),
+            release=offer(self._folders, self._backends, record),
         )
+
+    def _backend(self, record: JobRecord) -> Backend:
+        backend = self._backends.get(record.backend)
+        if backend is None:
+            what = "job" if record.sweep is None else "sweep"
+            raise PartMissing(
+                f"The back-end {record.backend} of this {what} is not here, so it cannot be asked. "
+                f"The {what} stays as it is.",
+                code="backend-missing",
+            )
+        return backend
 
     def _item(self, record: JobRecord, *, outputs: bool) -> CleanupItem:
         output = _own_output(record) if outputs else None

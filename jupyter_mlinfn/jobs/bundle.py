@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Final, Literal
 
+from jupyter_mlinfn.jobs.continuing import copy_checkpoints
 from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
+from jupyter_mlinfn.jobs.sweeps import pointfile
 from jupyter_mlinfn.model.environments import EnvironmentRef
 from jupyter_mlinfn.model.errors import InputError, Unavailable
 from jupyter_mlinfn.model.jobs import BundledFile, JobRequest, JobSpec
@@ -69,9 +72,10 @@ def open_regular(path: Path, inside: Path | None = None) -> Iterator[BufferedRea
     Raises :class:`OSError`; ``ELOOP`` for a file that is not inside.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # fdopen refuses a folder and leaves it open
+        os.close(handle)
+        raise OSError(errno.EINVAL, "It is not a file", str(path))
     with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "It is not a file", str(path))
         if inside is not None:
             real = os.readlink(f"/proc/self/fd/{handle}")  # noqa: PTH115 - of an open file
             if os.path.commonpath((inside, real)) != str(inside):
@@ -131,17 +135,37 @@ class BundleWriter:
             recorded = without_secrets(contents.environment.ref)
             environment = contents.environment.model_copy(update={"ref": recorded})
             self._write("bundle/environment.json", environment.model_dump_json(indent=1).encode())
-            if contents.lock is not None:
-                self._write("bundle/conda-lock.yml", contents.lock.encode())
             self._write(f"bundle/{contents.main}", contents.content)
             captured = [_manifest(contents.main, contents.content, contents.mtime, "notebook")]
+            if contents.lock is not None:
+                lock = contents.lock.encode()
+                self._write("bundle/conda-lock.yml", lock)
+                captured.append(_manifest("conda-lock.yml", lock, time.time(), "lock"))
             for name, path in sorted(contents.modules.items()):
                 captured.append(self._copy(name, path, contents.root))
             return tuple(captured)
 
-    def finish(self, spec: JobSpec, request: JobRequest) -> None:
-        """Write spec and request, make all durable, and give the folder its name."""
+    def attach(self, name: str, content: bytes) -> None:
+        """Write one more file into ``bundle/``, beside what runs."""
         with _explained():
+            self._write(f"bundle/{name}", content)
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Write one more file beside ``bundle/``, which only we read."""
+        with _explained():
+            self._write(name, content)
+
+    def bring_checkpoints(self, source: Path) -> None:
+        """Copy the checkpoints of another job: this one goes on from them."""
+        with _explained():
+            copy_checkpoints(source, self._folder / "checkpoints")
+
+    def finish(self, spec: JobSpec, request: JobRequest, points: bytes | None = None) -> None:
+        """Write spec, request and the ``points`` of a sweep, make all durable, and give the
+        folder its name."""
+        with _explained():
+            if points is not None:
+                self._write(pointfile.NAME, points)
             self._write("request.json", request.model_dump_json(indent=1).encode())
             self._write("job.json", spec.model_dump_json(indent=1).encode())
             _sync(self._files)
@@ -182,7 +206,7 @@ def without_secrets(ref: EnvironmentRef) -> EnvironmentRef:
 
 
 def _manifest(
-    path: str, content: bytes, mtime: float, role: Literal["notebook", "module"]
+    path: str, content: bytes, mtime: float, role: Literal["notebook", "module", "lock"]
 ) -> BundledFile:
     digest = hashlib.sha256(content).hexdigest()
     return BundledFile(path=path, size=len(content), mtime=mtime, sha256=digest, role=role)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from jupyter_mlinfn.jobs.folders import JobFolders
@@ -35,4 +36,31 @@ def cancel(store: JobStore, folders: JobFolders, backend: Backend, record: JobRe
             return store.get(record.id)
         raise
     backend.cancel(record)
+    return store.get(record.id)
+
+
+def cancel_points(
+    store: JobStore,
+    folders: JobFolders,
+    backend: Backend,
+    record: JobRecord,
+    points: Sequence[int],
+) -> JobRecord:
+    """Make some points of a sweep end, as :func:`cancel` does with a whole job.
+
+    Raises :class:`NotFound` for a job that is no sweep and for a point that is not there.
+    """
+    if record.sweep is None:
+        raise NotFound("This job is no sweep: it has no points.", code="no-sweep")
+    present = store.points.some(record.id, points)
+    if len(present) < len(set(points)):
+        missing = min(set(points) - {point.index for point in present})
+        raise NotFound(f"This sweep has no point {missing}.", code="point-not-found")
+    going = [point.index for point in present if point.state not in ENDED]
+    if not going:
+        return record
+    record = store.points.mark_cancelling(record.id, going)
+    for number in going:
+        folders.request_cancel(record.id, number)
+    backend.cancel_points(record, going)
     return store.get(record.id)

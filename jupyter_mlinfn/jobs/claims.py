@@ -13,14 +13,26 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
+from jupyter_mlinfn.jobs.backends import shapes
 from jupyter_mlinfn.jobs.backends.protocol import Capacity, Claim
-from jupyter_mlinfn.jobs.rows import change, document, next_revision, write_attempt
-from jupyter_mlinfn.jobs.tables import claimed_accelerators, claims, jobs
+from jupyter_mlinfn.jobs.rows import (
+    change,
+    document,
+    next_revision,
+    select_jobs,
+    write_attempt,
+)
+from jupyter_mlinfn.jobs.sweeps.queueing import line
+from jupyter_mlinfn.jobs.sweeps.rows import change_point, follow
+from jupyter_mlinfn.jobs.tables import NO_POINT, claimed_accelerators, claims, jobs
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.jobs import WAITING, JobState, Reason
 from jupyter_mlinfn.model.quantities import show_count, show_memory
 
-_NEEDED: Final = ("number", "id", "token", "attempts", "reason", "cpus", "memory", "gpus")
+_NEEDED: Final = (
+    *("number", "id", "token", "attempts", "reason", "cpus", "memory"),
+    *("gpus", "gpu_memory", "gpu_model", "state", "sweep"),
+)
 _BATCH: Final = 100
 
 BEHIND: Final = Reason(code="waits-for-slot", text="Waits behind jobs submitted earlier.")
@@ -35,13 +47,17 @@ class Room:
 
     cpus: int
     memory: int
-    accelerators: list[str]
+    accelerators: list[FreeAccelerator]
     held: int
 
     def has(self, job: Row[Any]) -> bool:
         """Whether ``job`` fits now."""
         enough: bool = job.cpus <= self.cpus and job.memory <= self.memory
-        return enough and job.gpus <= len(self.accelerators)
+        return enough and job.gpus <= len(self.suiting(job))
+
+    def suiting(self, job: Row[Any]) -> list[FreeAccelerator]:
+        """The accelerators left that have what ``job`` asks of one, the smallest first."""
+        return shapes.suiting(self.accelerators, job.gpu_memory, job.gpu_model)
 
     def keep_back(self, job: Row[Any]) -> None:
         """Reserve for ``job``, which does not fit, what it will need.
@@ -49,18 +65,21 @@ class Room:
         When it waits for accelerators that no job holds (a notebook does), ending jobs cannot
         help it: it then keeps back accelerators only, and the CPUs go to others meanwhile.
         """
-        reachable = job.gpus <= len(self.accelerators) + self.held
-        del self.accelerators[: job.gpus]
+        suiting = self.suiting(job)
+        reachable = job.gpus <= len(suiting) + self.held
+        kept = {device.uuid for device in suiting[: job.gpus]}
+        self.accelerators = [one for one in self.accelerators if one.uuid not in kept]
         if reachable:
             self.cpus -= min(self.cpus, job.cpus)
             self.memory -= min(self.memory, job.memory)
 
     def why_not(self, job: Row[Any]) -> Reason:
         """What ``job`` waits for, in words."""
-        if job.gpus > len(self.accelerators):
+        if job.gpus > (there := len(self.suiting(job))):
+            such = f" with {show_memory(job.gpu_memory)}" if job.gpu_memory else ""
+            such += f" of the model {job.gpu_model}" if job.gpu_model else ""
             text = (
-                f"Waits for {show_count(job.gpus, 'GPU')}; "
-                f"{len(self.accelerators) or 'none'} can be had now."
+                f"Waits for {show_count(job.gpus, 'GPU')}{such}; {there or 'none'} can be had now."
             )
             return Reason(code="waits-for-accelerator", text=text)
         if job.cpus > self.cpus:
@@ -82,12 +101,13 @@ def claim_next(
 ) -> Claim | None:
     """Give the next job that fits its slot and a new attempt; ``None`` when nothing can start."""
     room = _room(connection, machine, capacity, free)
-    for job in _queue(connection, backend):
+    columns = [getattr(jobs.c, name) for name in _NEEDED]
+    for job, point in line(connection, backend, _singles(connection, backend), columns):
         too_much = _asks_too_much(job, capacity)
         if too_much:
             _explain(connection, job, too_much)
         elif room.has(job):
-            return _take(connection, job, machine, room)
+            return _take(connection, job, point, machine, room)
         else:
             _explain(connection, job, room.why_not(job))
             room.keep_back(job)
@@ -105,10 +125,10 @@ def held_on(connection: Connection, machine: str) -> list[Claim]:
         .where(claims.c.machine == machine)
         .order_by(jobs.c.number)
     ).all()
-    given: dict[str, list[str]] = {}
+    given: dict[tuple[str, int], list[str]] = {}
     mine = select(claimed_accelerators).where(claimed_accelerators.c.machine == machine)
     for row in connection.execute(mine.order_by(claimed_accelerators.c.uuid)):
-        given.setdefault(row.job, []).append(row.uuid)
+        given.setdefault((row.job, row.point), []).append(row.uuid)
     return [
         Claim(
             job=row.job,
@@ -116,7 +136,8 @@ def held_on(connection: Connection, machine: str) -> list[Claim]:
             token=row.token,
             cpus=row.cpus,
             memory=row.memory,
-            accelerators=tuple(given.get(row.job, ())),
+            accelerators=tuple(given.get((row.job, row.point), ())),
+            point=None if row.point == NO_POINT else row.point,
         )
         for row in rows
     ]
@@ -124,9 +145,11 @@ def held_on(connection: Connection, machine: str) -> list[Claim]:
 
 def write_claim(connection: Connection, machine: str, claim: Claim) -> None:
     """Record a slot. The keys of the tables refuse a second slot, or a second holder."""
+    point = NO_POINT if claim.point is None else claim.point
     connection.execute(
         claims.insert().values(
             job=claim.job,
+            point=point,
             attempt=claim.attempt,
             machine=machine,
             cpus=claim.cpus,
@@ -135,13 +158,16 @@ def write_claim(connection: Connection, machine: str, claim: Claim) -> None:
     )
     for uuid in claim.accelerators:
         connection.execute(
-            claimed_accelerators.insert().values(machine=machine, uuid=uuid, job=claim.job)
+            claimed_accelerators.insert().values(
+                machine=machine, uuid=uuid, job=claim.job, point=point
+            )
         )
 
 
-def release(connection: Connection, job: str) -> None:
-    """Give the job's slot back (its accelerators with it)."""
-    connection.execute(delete(claims).where(claims.c.job == job))
+def release(connection: Connection, job: str, point: int | None = None) -> None:
+    """Give the slot of a job, or of one of its points, back (its accelerators with it)."""
+    here = NO_POINT if point is None else point
+    connection.execute(delete(claims).where(claims.c.job == job, claims.c.point == here))
 
 
 def give_back(
@@ -182,7 +208,7 @@ def _room(
     return Room(
         cpus=max(0, capacity.cpus - used[0]),
         memory=max(0, capacity.memory - used[1]),
-        accelerators=[device.uuid for device in free if device.uuid not in held],
+        accelerators=[device for device in free if device.uuid not in held],
         held=len(held),
     )
 
@@ -192,15 +218,17 @@ def _waiting_on(backend: str) -> tuple[Any, ...]:
         jobs.c.state.in_(sorted(WAITING)),
         jobs.c.backend == backend,
         jobs.c.cancelling.is_(False),
+        jobs.c.held.is_(False),
     )
 
 
-def _queue(connection: Connection, backend: str) -> Iterator[Row[Any]]:
+def _singles(connection: Connection, backend: str) -> Iterator[Row[Any]]:
     # in batches: usually the first few jobs tell, and thousands may wait
     columns = [getattr(jobs.c, name) for name in _NEEDED]
     last = 0
     while True:
-        query = select(*columns).where(*_waiting_on(backend), jobs.c.number > last)
+        here = (*_waiting_on(backend), jobs.c.sweep.is_(None), jobs.c.number > last)
+        query = select(*columns).where(*here)
         batch = connection.execute(query.order_by(jobs.c.number).limit(_BATCH)).all()
         yield from batch
         if len(batch) < _BATCH:
@@ -222,16 +250,24 @@ def _asks_too_much(job: Row[Any], capacity: Capacity) -> Reason | None:
     )
 
 
-def _take(connection: Connection, job: Row[Any], machine: str, room: Room) -> Claim:
+def _take(
+    connection: Connection, job: Row[Any], point: Row[Any] | None, machine: str, room: Room
+) -> Claim:
     claim = Claim(
         job=job.id,
-        attempt=job.attempts + 1,
+        attempt=(job if point is None else point).attempts + 1,
         token=job.token,
         cpus=job.cpus,
         memory=job.memory,
-        accelerators=tuple(room.accelerators[: job.gpus]),
+        accelerators=tuple(device.uuid for device in room.suiting(job)[: job.gpus]),
+        point=None if point is None else point.number,
     )
     write_claim(connection, machine, claim)
+    if claim.point is not None:
+        started = {"state": "starting", "attempts": claim.attempt, "host": machine}
+        change_point(connection, job.id, claim.point, reason=None, started_at=None, **started)
+        follow(connection, connection.execute(select_jobs().where(jobs.c.id == job.id)).one())
+        return claim
     write_attempt(
         connection,
         job.id,
@@ -253,7 +289,8 @@ def _take(connection: Connection, job: Row[Any], machine: str, room: Room) -> Cl
 
 
 def _explain(connection: Connection, job: Row[Any], reason: Reason) -> None:
-    if job.reason != document(reason):
+    # a sweep some of whose points run does not wait as a whole
+    if job.state in WAITING and job.reason != document(reason):
         change(connection, job.id, reason=document(reason))
 
 

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,6 +21,9 @@ from jupyter_mlinfn.jobs.backends import attempts, starting
 from jupyter_mlinfn.jobs.backends.capacity import measure
 from jupyter_mlinfn.jobs.backends.local import free_accelerators
 from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Observation
+from jupyter_mlinfn.jobs.errands import Errands
+from jupyter_mlinfn.jobs.sweeps.following import as_record
+from jupyter_mlinfn.jobs.sweeps.recorded import with_values
 from jupyter_mlinfn.jobs.waking import drain, listen
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.errors import MlinfnError
@@ -36,6 +40,9 @@ _DEVICES_EVERY = 5.0
 _LARGEST_LOG = 2**20
 _MANY = 200
 _MAX_ATTEMPTS = 10
+
+_Key = tuple[str, int | None, int]
+"""Job, point of a sweep, attempt."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,9 +75,10 @@ class Dispatcher:
         self.ending = False
         self._pipe = pipe
         self._revision = -1
-        self._started: dict[tuple[str, int], tuple[float, float]] = {}
+        self._started: dict[_Key, tuple[float, float]] = {}
         self._devices: tuple[float, tuple[FreeAccelerator, ...]] = (0.0, ())
         self._told: set[str] = set()
+        self._errands = Errands(context.store, context.folders)
 
     def end(self, *_: object) -> None:
         """For SIGTERM: end at the next look. Jobs go on; supervisors start another dispatcher."""
@@ -96,10 +104,12 @@ class Dispatcher:
         collect()
         active = self.context.store.active(starting.BACKEND)
         self._tend(active)
-        counts = self.context.store.counts()
-        if counts.queued:
+        self._errands.look()
+        store = self.context.store
+        waits = bool(store.counts().queued) or store.points.waiting(starting.BACKEND)
+        if waits:
             self._start_what_fits()
-        return bool(active or counts.queued)
+        return bool(active or waits)
 
     def _warn(self, text: str) -> None:
         """Log trouble once, not at every look of a life of weeks."""
@@ -117,26 +127,42 @@ class Dispatcher:
     def _tend(self, active: list[JobRecord]) -> None:
         """Record what is true of the attempts; have each looked after by a supervisor."""
         seen: dict[str, Observation] = {}
+        alive: set[_Key] = set()
         for record in active:
-            try:
-                seen[record.id] = self._look_at(record)
-            except OSError as error:
-                # one folder on a bad disk must not stop the others
-                self._warn(f"Job {record.id} cannot be looked after: {error}")
+            if record.sweep is not None:
+                points = dict(self._points(record, alive))
+                seen[record.id] = Observation(state=record.state, points=points)
+            elif (told := self._look_at(record, None, alive)) is not None:
+                seen[record.id] = told
         self.context.store.observe_all(seen)
-        alive = {(record.id, record.attempts) for record in active}
         self._started = {key: value for key, value in self._started.items() if key in alive}
 
-    def _look_at(self, record: JobRecord) -> Observation:
-        folder = starting.newest_folder(self.context, record)
-        seen = attempts.observe(folder, record)
-        if seen.state in ENDED:
-            return seen
-        found = attempts.life(folder)
-        if found == "returned":
-            return self._take_back(record, folder)
-        if found == "unsupervised":
-            self._supervise(record, folder)
+    def _points(self, record: JobRecord, alive: set[_Key]) -> Iterator[tuple[int, Observation]]:
+        """The points of a sweep that run, each as a job of its own."""
+        for point in self.context.store.points.active(record.id):
+            one = as_record(record, point)
+            if (told := self._look_at(one, point.index, alive)) is not None:
+                folder = starting.newest_folder(self.context, one, point.index)
+                yield point.index, with_values(told, folder.path)
+
+    def _look_at(
+        self, record: JobRecord, point: int | None, alive: set[_Key]
+    ) -> Observation | None:
+        alive.add((record.id, point, record.attempts))
+        folder = starting.newest_folder(self.context, record, point)
+        try:
+            seen = attempts.observe(folder, record)
+            if seen.state in ENDED:
+                return seen
+            found = attempts.life(folder)
+            if found == "returned":
+                return self._take_back(record, folder)
+            if found == "unsupervised":
+                self._supervise(record, folder)
+        except OSError as error:
+            # one folder on a bad disk must not stop the others
+            self._warn(f"Job {record.id} cannot be looked after: {error}")
+            return None
         return seen
 
     def _take_back(self, record: JobRecord, folder: AttemptFolder) -> Observation:
@@ -147,7 +173,8 @@ class Dispatcher:
         except ValidationError:
             reason = None
         if record.attempts < _MAX_ATTEMPTS:
-            self.context.store.requeue(record.id, record.attempts, reason)
+            number = record.attempts
+            self.context.store.requeue(record.id, number, reason, point=folder.point)
             return Observation(state="queued", attempt=record.attempts, reason=reason)
         text = f"It could not begin {_MAX_ATTEMPTS} times. {reason.text if reason else ''}"
         return Observation(
@@ -158,26 +185,27 @@ class Dispatcher:
 
     def _supervise(self, record: JobRecord, folder: AttemptFolder) -> None:
         """Start a supervisor, but give one that was just started the time to take its lock."""
-        key = (record.id, record.attempts)
+        key = (record.id, folder.point, record.attempts)
         last, pause = self._started.get(key, (0.0, 0.0))
         age = time.time() - folder.claim.stat().st_mtime if folder.claim.exists() else 0.0
         if not last and 0.0 <= age < _SETTLES_WITHIN and folder.claim.exists():
             return
         if time.monotonic() - last < pause:
             return
-        if not folder.claim.exists() and not self._write_claim(record):
+        if not folder.claim.exists() and not self._write_claim(record, folder.point):
             return
         starting.start_supervisor(folder)
         self._started[key] = (time.monotonic(), min(_MAX_PAUSE, 2 * pause or _SETTLES_WITHIN))
 
-    def _write_claim(self, record: JobRecord) -> bool:
+    def _write_claim(self, record: JobRecord, point: int | None) -> bool:
         """Finish what a process began that died between claiming a slot and writing it down."""
         for claim in self.context.store.claims(this_machine().host):
-            if claim.job == record.id and claim.attempt == record.attempts:
+            mine = (record.id, point, record.attempts)
+            if (claim.job, claim.point, claim.attempt) == mine:
                 starting.write_claim(self.context, claim)
                 return True
         reason = Reason(code="not-started", text="The machine stopped before the job could start.")
-        self.context.store.requeue(record.id, record.attempts, reason)
+        self.context.store.requeue(record.id, record.attempts, reason, point=point)
         return False
 
     # --- what waits -----------------------------------------------------------------------------
@@ -197,7 +225,8 @@ class Dispatcher:
         """Asked for only when a job wants one, and not at every look."""
         store = self.context.store
         many = store.counts().queued > _MANY
-        if not many and not any(r.resources.gpus for r in store.waiting(starting.BACKEND)):
+        waiting = store.unfinished(starting.BACKEND)
+        if not many and not any(record.resources.gpus for record in waiting):
             return ()
         asked_at, free = self._devices
         if not asked_at or time.monotonic() - asked_at > _DEVICES_EVERY:

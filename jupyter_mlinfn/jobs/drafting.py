@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,15 +18,21 @@ from jupyter_mlinfn.jobs.bundle import InputHashes, record_input
 from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.jobs.literals import assignments
 from jupyter_mlinfn.jobs.modules import LocalModules, local_modules
-from jupyter_mlinfn.jobs.offering import usable
 from jupyter_mlinfn.jobs.parameter_cell import read_parameters
+from jupyter_mlinfn.jobs.placing import Placing
 from jupyter_mlinfn.jobs.sources import Source, check_path, read_source
+from jupyter_mlinfn.jobs.sweeps.asking import Asked
 from jupyter_mlinfn.model.environments import EnvironmentRef, EnvironmentResolver, Package, Remedy
 from jupyter_mlinfn.model.errors import InputError, MlinfnError, PartMissing, Problem, Refused
 from jupyter_mlinfn.model.jobs import BundledFile, JobRequest, Parameter, Resources
+from jupyter_mlinfn.model.places import Outlook
+from jupyter_mlinfn.model.sweeps import Sweep
 
 TRY_FIRST_SECONDS: Final = 300
 DEFAULT_KERNEL: Final = "python3"
+
+_LEAST_PATIENCE: Final = 1.0
+"""Seconds all places get, however long the source took."""
 
 Injection = Literal["cell", "new-cell", "environment", "none"]
 
@@ -36,9 +43,13 @@ class Prepared:
 
     ``lock`` is the text of the environment's ``conda-lock.yml``, where it has one; ``packages``
     are those that an earlier job recorded, where only that job knows the environment.
+    ``outlook`` is what the chosen place says, as far as it was asked; ``outlooks`` what all say;
+    ``why`` says which place was chosen automatically. ``within``: seconds in which all places have
+    to answer, if not the usual ones.
     """
 
     request: JobRequest
+    within: float | None = None
     errors: list[MlinfnError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     source: Source | None = None
@@ -49,9 +60,13 @@ class Prepared:
     lock: str | None = None
     remedy: Remedy | None = None
     backend: Backend | None = None
+    outlook: Outlook | None = None
+    outlooks: tuple[Outlook, ...] = ()
+    why: str | None = None
     parameters: tuple[Parameter, ...] = ()
     has_parameters_cell: bool = False
     accepted: dict[str, JsonValue] = field(default_factory=dict)
+    points: list[dict[str, JsonValue]] = field(default_factory=list)
     injection: Injection = "none"
     modules: LocalModules = field(default_factory=LocalModules)
     inputs: tuple[BundledFile, ...] = ()
@@ -96,25 +111,44 @@ class Drafting:
 
     def __init__(
         self,
-        backends: Mapping[str, Backend],
+        placing: Placing,
         environments: EnvironmentResolver,
         hashes: InputHashes,
         folders: JobFolders,
     ) -> None:
-        self._backends = backends
+        self._placing = placing
         self._environments = environments
         self._folders = folders
         self._hashes = hashes
 
-    def prepare(self, request: JobRequest, source: Source | None = None) -> Prepared:
-        """Check everything. ``source`` is given when it is not the file as it is now (rerun)."""
-        prepared = Prepared(request=request, resources=_resources(request))
+    def prepare(
+        self,
+        request: JobRequest,
+        source: Source | None = None,
+        *,
+        everywhere: bool = False,
+        within: float | None = None,
+    ) -> Prepared:
+        """Check everything. ``source`` is given when it is not the file as it is now (rerun).
+        ``everywhere``: ask every place what it would do, not only the one the job goes to.
+        ``within``: seconds for all of this; what checking the source takes is not left to places.
+        """
+        began = time.monotonic()
+        prepared = Prepared(request=request, within=within, resources=_resources(request))
         with prepared.collecting():
             prepared.source = source or read_source(check_path(request.source), request.cell)
+        if prepared.source is not None:
+            self._check_source(prepared, given=source is not None)
+        if within is not None:
+            left = within - (time.monotonic() - began)
+            prepared.within = max(left, min(within, _LEAST_PATIENCE))
         with prepared.collecting():
-            self._check_backend(prepared)
-        if prepared.source is None:
-            return prepared
+            self._placing.place(prepared, everywhere=everywhere)
+        return prepared
+
+    def _check_source(self, prepared: Prepared, *, given: bool) -> None:
+        """Environment, parameters, modules, files; ``given``: the code is that of a job."""
+        assert prepared.source is not None
         prepared.notes += prepared.source.notes
         prepared.name = _name(prepared)
         with prepared.collecting():
@@ -122,31 +156,12 @@ class Drafting:
         _check_parameters(prepared)
         with prepared.collecting():
             _check_folder(prepared.source.path.parent)
-        if source is None and _language(prepared) == "python":
+        if not given and _language(prepared) == "python":
             with prepared.collecting():
                 folder = prepared.source.path.parent
                 prepared.modules = local_modules(prepared.source.texts, folder)
                 prepared.notes += prepared.modules.notes
         self._check_files(prepared)
-        return prepared
-
-    def _check_backend(self, prepared: Prepared) -> None:
-        name = prepared.request.backend
-        request, backend = prepared.request, self._backends.get(name)
-        why = backend.missing() if backend else f"There is no back-end {name!r} here."
-        if backend is None or why:
-            there = ", ".join(usable(self._backends))
-            raise PartMissing(
-                f"{why} Jobs can go to: {there}.", code="backend-missing", field="backend"
-            )
-        prepared.backend = backend
-        found = backend.check(prepared.resources, request.queue, request.charge)
-        for problem in found:
-            if problem.field in ("queue", "charge"):
-                prepared.refuse(problem.text, problem.code, problem.field, problem.hint)
-        if too_much := [one for one in found if one.field not in ("queue", "charge")]:
-            text = "\n".join(problem.text for problem in too_much)
-            raise Refused(text, code=too_much[0].code, problems=too_much)
 
     def _choose_environment(self, prepared: Prepared) -> None:
         asked, source = prepared.request.environment, prepared.source
@@ -215,10 +230,13 @@ class Drafting:
 
 
 def _resources(request: JobRequest) -> Resources:
+    asked = request.resources
+    if not asked.gpus and (asked.gpu_memory or asked.gpu_model):
+        # who says what GPU it shall be wants one
+        asked = asked.model_copy(update={"gpus": 1})
     if not request.try_first:
-        return request.resources
-    time = min(TRY_FIRST_SECONDS, request.resources.time)
-    return request.resources.model_copy(update={"time": time})
+        return asked
+    return asked.model_copy(update={"time": min(TRY_FIRST_SECONDS, asked.time)})
 
 
 def _name(prepared: Prepared) -> str:
@@ -285,7 +303,7 @@ def _check_parameters(prepared: Prepared) -> None:
     prepared.has_parameters_cell = found is not None
     prepared.parameters = found or ()
     given = {**request.parameters, **request.raw_parameters}
-    if not given:
+    if not given and request.sweep is None:
         return
     prepared.injection = _injection(prepared, language)
     by_name = {parameter.name: parameter for parameter in prepared.parameters}
@@ -298,6 +316,30 @@ def _check_parameters(prepared: Prepared) -> None:
             if prepared.injection in ("cell", "new-cell"):
                 assignments({name: value}, language)  # refuses what the language cannot write
             prepared.accepted[name] = value
+    if request.sweep is not None:
+        with prepared.collecting():
+            prepared.points = _asked(prepared, request.sweep, language, by_name).points()
+
+
+def _asked(
+    prepared: Prepared, sweep: Sweep, language: str, known: Mapping[str, Parameter]
+) -> Asked:
+    source = prepared.source
+    assert source is not None
+
+    def check(name: str) -> None:
+        typing_rules.check_name(name, language)
+        if prepared.injection == "cell":
+            _check_known(name, known)
+
+    return Asked(
+        sweep=sweep,
+        folder=source.path.parent,
+        known=known,
+        check=check,
+        language=language if prepared.injection in ("cell", "new-cell") else "",
+        fixed={*prepared.request.parameters, *prepared.request.raw_parameters},
+    )
 
 
 def _injection(prepared: Prepared, language: str) -> Injection:

@@ -2,10 +2,12 @@
 
 ::
 
-    jobs/<id>/job.json request.json committed cancel
+    jobs/<id>/job.json request.json committed cancel key
+              points.jsonl, points/<k>/cancel attempts/<n>/…      (a sweep's)
               bundle/    notebook.ipynb | script.py, modules/, kernel.json, environment.json,
                          conda-lock.yml where the environment has a lock
               attempts/<n>/claim.json … end.json      (written by dispatcher, supervisor, runner)
+    keys/<digest>        the id of the job that was submitted with this idempotency key
     staging/<id>/        being written; renamed to jobs/<id> when complete
 
 The database is an index over these folders and can be rebuilt from them.
@@ -23,6 +25,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from jupyter_mlinfn.jobs import keys
 from jupyter_mlinfn.model.environments import EnvironmentRef, Package
 from jupyter_mlinfn.model.errors import NotFound, Unavailable
 from jupyter_mlinfn.model.jobs import JOB_ID, JobRequest, JobSpec
@@ -79,14 +82,19 @@ class JobFolders:
         """What was captured at submit."""
         return self.job(job) / "bundle"
 
-    def attempt(self, job: str, number: int) -> Path:
-        """The folder of one attempt (1 is the first)."""
-        return self.job(job) / "attempts" / str(number)
+    def point(self, job: str, number: int) -> Path:
+        """The folder of one point of a sweep (0 is the first); made when it starts."""
+        return self.job(job) / "points" / str(number)
 
-    def attempts(self, job: str) -> list[int]:
+    def attempt(self, job: str, number: int, point: int | None = None) -> Path:
+        """The folder of one attempt (1 is the first), of a point where one is named."""
+        home = self.job(job) if point is None else self.point(job, point)
+        return home / "attempts" / str(number)
+
+    def attempts(self, job: str, point: int | None = None) -> list[int]:
         """The numbers of the attempts that have a folder, ascending."""
         try:
-            names = [entry.name for entry in (self.job(job) / "attempts").iterdir()]
+            names = [entry.name for entry in self.attempt(job, 1, point).parent.iterdir()]
         except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(int(name) for name in names if _ATTEMPT.fullmatch(name))
@@ -159,10 +167,25 @@ class JobFolders:
         folder = self.job(job)
         return (folder / "committed").exists() or (folder / "attempts").exists()
 
-    def request_cancel(self, job: str) -> None:
-        """Leave the durable word that this job shall end. :class:`NotFound` without folder."""
+    def complete(self, job: str) -> bool:
+        """Whether all that a submit writes is there, committed or not."""
         try:
-            touch_durably(self.job(job) / "cancel")
+            return self.read_spec(job).id == job and self.read_request(job) is not None
+        except NotFound:
+            return False
+
+    def request_cancel(self, job: str, point: int | None = None) -> None:
+        """Leave the durable word that this job, or one point of it, shall end.
+
+        :class:`NotFound` without folder.
+        """
+        try:
+            home = self.job(job)
+            if point is not None:
+                (home / "points").mkdir(mode=0o700, exist_ok=True)
+                home = self.point(job, point)
+                home.mkdir(mode=0o700, exist_ok=True)
+            touch_durably(home / "cancel")
         except FileNotFoundError as error:
             raise _gone(job) from error
 
@@ -175,6 +198,7 @@ class JobFolders:
         folder = self.job(job)
         self.staging.mkdir(mode=0o700, exist_ok=True)
         aside = self.staging / f"{job}.removed"
+        keys.forget(self.data_dir, folder)
         try:
             folder.rename(aside)
         except FileNotFoundError:

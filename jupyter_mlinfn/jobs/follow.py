@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from jupyter_mlinfn.jobs.attempt import read_json
 from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.model.errors import InputError, NotFound
 from jupyter_mlinfn.model.jobs import ENDED, LogChunk, Progress
+from jupyter_mlinfn.model.using import Using
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.jobs.store import JobStore
@@ -36,7 +38,9 @@ class JobFollower:
         self._store = store
         self._folders = folders
 
-    def read_log(self, job: str, start: int = 0, limit: int = PIECE) -> LogChunk:
+    def read_log(
+        self, job: str, start: int = 0, limit: int = PIECE, *, point: int | None = None
+    ) -> LogChunk:
         """Log text of the newest attempt from byte ``start`` on, at most ``limit`` bytes.
 
         Never cuts a character. ``start`` beyond the end gives the log from its beginning: another
@@ -49,20 +53,22 @@ class JobFollower:
                 field="start" if start < 0 else "limit",
             )
         # the state first: what is written before the end is then surely read
-        ended = self._store.get(job).state in ENDED
-        folder = self._newest(job)
+        asked = self._store.get(job) if point is None else self._store.points.get(job, point)
+        ended = asked.state in ENDED
+        folder = self._newest(job, point)
         if folder is None:
             return LogChunk(text="", start=0, next=0, size=0, ended=ended)
         return read_chunk(folder / "log.txt", start, limit, ended=ended)
 
-    def notebook(self, job: str) -> Path:
+    def notebook(self, job: str, point: int | None = None) -> Path:
         """The notebook as far as it is: the published one, else the newest partial, else the input.
 
-        Raises :class:`NotFound` when there is none (a script).
+        Of one ``point``, where it is given. Raises :class:`NotFound` when there is none (a script).
         """
         record = self._store.get(job)
-        newest = self._newest(record.id)
-        places = [Path(record.output)] if record.output else []
+        output = record.output if point is None else self._store.points.get(record.id, point).output
+        newest = self._newest(record.id, point)
+        places = [Path(output)] if output else []
         places += [newest / "notebook.ipynb"] if newest else []
         places.append(self._folders.bundle(record.id) / "notebook.ipynb")
         for path in places:
@@ -82,9 +88,9 @@ class JobFollower:
             return ()
         return tuple(tail_documents(folder / "values.jsonl"))[-limit:]
 
-    def _newest(self, job: str) -> Path | None:
-        numbers = self._folders.attempts(job)
-        return self._folders.attempt(job, numbers[-1]) if numbers else None
+    def _newest(self, job: str, point: int | None = None) -> Path | None:
+        numbers = self._folders.attempts(job, point)
+        return self._folders.attempt(job, numbers[-1], point) if numbers else None
 
 
 def read_chunk(path: Path, start: int, limit: int, *, ended: bool) -> LogChunk:
@@ -122,6 +128,7 @@ def read_progress(folder: Path) -> Progress:
         values = document.get("values")
         told |= {"values": values, "at": document.get("at")} if isinstance(values, dict) else {}
     told["last_line"] = _last_line(folder / "log.txt")
+    told["using"] = _using(folder)
     try:
         return Progress.model_validate(told)
     except ValidationError:
@@ -129,9 +136,22 @@ def read_progress(folder: Path) -> Progress:
         return Progress(last_line=told["last_line"])
 
 
+def _using(folder: Path) -> dict[str, Any] | None:
+    """What the attempt uses now, while it runs."""
+    if (folder / "end.json").exists():
+        return None
+    live = read_json(folder / "live.json")
+    return live and {name: live.get(name) for name in Using.model_fields}
+
+
 def tail_documents(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects in the last part of a file of lines; damaged lines are left out."""
-    for line in _tail(path).splitlines():
+    return documents(_tail(path).splitlines())
+
+
+def documents(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """The JSON objects among ``lines``."""
+    for line in lines:
         try:
             document = json.loads(line)
         except (ValueError, RecursionError):

@@ -30,14 +30,14 @@ class JobIndex:
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its start; durable when left."""
         self._fill()
-        with self.database.write() as connection:
+        with self._set_aside_where_damaged(), self.database.write() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent snapshot."""
         self._fill()
-        with self.database.read() as connection:
+        with self._set_aside_where_damaged(), self.database.read() as connection:
             yield connection
 
     def adopt(self, folders: JobFolders, ids: Iterable[str]) -> int:
@@ -52,6 +52,17 @@ class JobIndex:
         """Those of ``ids`` that have a row."""
         with self.read() as connection:
             return set(connection.execute(select(jobs.c.id)).scalars()) & set(ids)
+
+    @contextmanager
+    def _set_aside_where_damaged(self) -> Iterator[None]:
+        """Damage in the middle of the file shows only where it is read: it is told once, and the
+        next use finds an index that is made anew."""
+        try:
+            yield
+        except Damaged:
+            if self._folders is not None:
+                self.database.set_aside()
+            raise
 
     def _fill(self) -> None:
         if self._folders is None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, update
+from sqlalchemy import Connection, Row, delete, update
 
 from jupyter_mlinfn.jobs.backends.protocol import Observation
 from jupyter_mlinfn.jobs.claims import release
 from jupyter_mlinfn.jobs.rows import change, document, select_jobs, write_attempt
+from jupyter_mlinfn.jobs.sweeps import observing as sweeps
 from jupyter_mlinfn.jobs.tables import attempts, jobs
 from jupyter_mlinfn.jobs.transitions import may_follow
 from jupyter_mlinfn.model.jobs import ACTIVE, ENDED
@@ -52,9 +53,18 @@ def follows(row: Row[Any], seen: Observation) -> bool:
     return seen.unknown_since is None and may_follow(row.state, row.attempts, _numbered(seen))
 
 
+def is_news(connection: Connection, row: Row[Any], seen: Observation) -> bool:
+    """Whether ``seen`` says anything new of the job in ``row``."""
+    if row.sweep is not None:
+        return sweeps.is_news(connection, row, seen)
+    return bool(changes(row, seen))
+
+
 def apply(connection: Connection, job: str, seen: Observation) -> bool:
     """Apply one observation; whether anything changed."""
     row = row_of(connection, job)
+    if row is not None and row.sweep is not None:
+        return sweeps.apply(connection, row, seen)
     values = {} if row is None else changes(row, seen)
     if row is None or not values:
         return False
@@ -63,6 +73,9 @@ def apply(connection: Connection, job: str, seen: Observation) -> bool:
         seen = _numbered(seen)
         if seen.attempt > row.attempts:
             _end_earlier_attempts(connection, job, seen.attempt)
+        if seen.attempt < row.attempts:
+            later = (attempts.c.job == job, attempts.c.number > seen.attempt)
+            connection.execute(delete(attempts).where(*later))
         if seen.attempt:
             _apply_to_attempt(connection, job, seen)
         if seen.state not in ACTIVE:
@@ -88,7 +101,7 @@ def _followed(row: Row[Any], seen: Observation) -> dict[str, Any]:
         "attempts": seen.attempt,
         "reason": document(seen.reason),
     }
-    if seen.attempt > row.attempts:
+    if seen.attempt != row.attempts:
         values |= {"started_at": None, "progress": None}
     told = {
         "started_at": seen.started_at,
@@ -96,6 +109,8 @@ def _followed(row: Row[Any], seen: Observation) -> dict[str, Any]:
         "backend_id": seen.backend_id,
         "usage": document(seen.usage),
         "progress": document(seen.progress),
+        "evictions": seen.evictions,
+        "checkpoint_at": seen.checkpoint_at,
     }
     values |= {name: value for name, value in told.items() if value is not None}
     if seen.state in ENDED:
@@ -120,6 +135,7 @@ def _apply_to_attempt(connection: Connection, job: str, seen: Observation) -> No
         "started_at": seen.started_at,
         "exit_code": seen.exit_code,
         "usage": document(seen.usage),
+        "lost_seconds": seen.lost_seconds,
     }
     values = {name: value for name, value in told.items() if value is not None}
     values |= {"state": seen.state, "reason": document(seen.reason)}

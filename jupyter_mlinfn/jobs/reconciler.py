@@ -13,9 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from jupyter_mlinfn.jobs.accepting import hand_over
+from jupyter_mlinfn.jobs.after import unfinished
 from jupyter_mlinfn.jobs.backends.protocol import Backend, Observation
 from jupyter_mlinfn.jobs.cancelling import cancel
+from jupyter_mlinfn.jobs.errands import Errands
 from jupyter_mlinfn.jobs.folders import JobFolders
+from jupyter_mlinfn.jobs.history import with_losses
 from jupyter_mlinfn.model.errors import MlinfnError, NotFound
 from jupyter_mlinfn.model.jobs import WAITING, JobId, JobRecord
 
@@ -27,7 +30,7 @@ GARBAGE_SECONDS: Final = 3600.0
 
 _SUBMIT_TAKES: Final = timedelta(seconds=10)
 _TIDY_EVERY: Final = 60.0
-_LONGEST_PAUSE: Final = 300.0
+_LONGEST_PAUSE: Final = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -44,10 +47,14 @@ class Reconciler:
         self._pauses: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
         self._tidied: float | None = None
+        self._held: frozenset[JobId] = frozenset()
+        self.errands = Errands(store, folders)
 
     def run_once(self) -> int:
         """One look at everything; how many jobs changed. Only the store's own errors come out."""
         self._tidy_now_and_then()
+        self._held = self._store.still_held()
+        self.errands.look()
         return sum(self._look(name, backend) for name, backend in self._backends.items())
 
     def rebuild(self) -> int:
@@ -89,7 +96,9 @@ class Reconciler:
             seen = {}
         now = datetime.now(UTC)
         for record in records:
-            if record.id not in seen and (record.backend_id or record.attempts):
+            if record.id in seen:
+                seen[record.id] = with_losses(self._folders, record, seen[record.id])
+            elif record.backend_id or record.attempts:
                 seen[record.id] = Observation(
                     state=record.state, attempt=record.attempts, unknown_since=now
                 )
@@ -101,12 +110,18 @@ class Reconciler:
             if record.cancelling:
                 cancel(self._store, self._folders, backend, record)
             elif record.backend_id is None and record.state in WAITING and _is_old(record):
+                if record.id in self._held and not self._awaits(backend, record):
+                    return
                 spec = self._folders.read_spec(record.id)
                 hand_over(self._store, backend, spec)
         except NotFound as error:
             _log.warning("Job %s cannot be handed over: %s", record.id, error)
         except MlinfnError as error:
             _log.info("Job %s waits for its back-end: %s", record.id, error)
+
+    def _awaits(self, backend: Backend, record: JobRecord) -> bool:
+        going = unfinished(self._store, record)
+        return backend.awaits(going, sweep=record.sweep is not None)
 
     def _strangers(self) -> set[str]:
         """The ids of job folders that have no row."""

@@ -19,11 +19,15 @@ from jupyter_mlinfn.model.jobs import (
     Resources,
     Usage,
 )
+from jupyter_mlinfn.model.sweeps import SweepCounts
+from jupyter_mlinfn.model.wishes import Wishes
 
 SEARCHED: Final = 4000
 """So many characters of a job are searched: enough for any name, path and usual parameters."""
 
-_SHOWN: Final = [column for column in jobs.c if column.name not in ("request", "search", "key")]
+_SHOWN: Final = [
+    column for column in jobs.c if column.name not in ("request", "search", "key", "held", "owes")
+]
 
 
 def select_jobs() -> Select[Any]:
@@ -41,6 +45,7 @@ def columns_of(spec: JobSpec, request: JobRequest) -> dict[str, Any]:
         "source": spec.source,
         "backend": spec.backend,
         "queue": spec.queue,
+        "charge": spec.charge,
         "parameters": spec.parameters,
         "environment_name": spec.environment.name,
         "environment_digest": spec.environment.digest,
@@ -49,13 +54,16 @@ def columns_of(spec: JobSpec, request: JobRequest) -> dict[str, Any]:
         "try_first": spec.try_first,
         "rerun_of": spec.rerun_of,
         "output_folder": spec.output_folder,
-        # the cell's text may be large and lies in the bundle
-        "request": request.model_dump(mode="json", exclude={"cell"}),
+        # a cell's text and a sweep may be large, and lie in the folder
+        "request": request.model_dump(mode="json", exclude={"cell", "sweep", "notify"}),
         "search": searched(spec),
         "state": "queued",
         "cancelling": False,
         "attempts": 0,
         "submitted_at": spec.submitted_at,
+        "wishes": _wishes(spec),
+        "held": bool(spec.after or spec.after_ok),
+        "owes": bool(spec.secrets or set(spec.notify) - {"lab"}),
     }
 
 
@@ -63,6 +71,16 @@ def searched(spec: JobSpec) -> str:
     """What a search looks through, without regard to case."""
     parameters = json.dumps(spec.parameters, ensure_ascii=False)
     return "\n".join((spec.id, spec.name, spec.source, parameters)).casefold()[:SEARCHED]
+
+
+def wishes_of(row: Row[Any]) -> Wishes:
+    """What is asked of a job beside its run."""
+    return Wishes.model_validate(row.wishes or {})
+
+
+def _wishes(spec: JobSpec) -> dict[str, Any] | None:
+    asked = {name: getattr(spec, name) for name in Wishes.model_fields}
+    return Wishes(**asked).model_dump(mode="json", exclude_defaults=True) or None
 
 
 def record_of(row: Row[Any]) -> JobRecord:
@@ -78,22 +96,34 @@ def record_of(row: Row[Any]) -> JobRecord:
         backend=row.backend,
         backend_id=row.backend_id,
         queue=row.queue,
+        charge=row.charge,
         parameters=row.parameters,
         environment=EnvironmentName(name=row.environment_name, digest=row.environment_digest),
-        resources=Resources(cpus=row.cpus, memory=row.memory, gpus=row.gpus, time=row.time),
+        resources=Resources(**{name: getattr(row, name) for name in Resources.model_fields}),
         source=row.source,
         output=row.output,
         output_folder=row.output_folder,
         attempts=row.attempts,
+        evictions=row.evictions,
+        checkpoint_at=row.checkpoint_at,
         try_first=row.try_first,
         evictable=row.evictable,
         rerun_of=row.rerun_of,
         progress=Progress.model_validate(row.progress) if row.progress else None,
+        sweep=counts_of(row),
         submitted_at=row.submitted_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
         usage=Usage.model_validate(row.usage) if row.usage else Usage(),
+        **(row.wishes or {}),
     )
+
+
+def counts_of(row: Row[Any]) -> SweepCounts | None:
+    """How many points of a sweep are in which state; ``None``: the job is no sweep."""
+    if row.sweep is None:
+        return None
+    return SweepCounts(**{name: row.sweep[name] for name in SweepCounts.model_fields})
 
 
 def attempt_of(row: Row[Any]) -> Attempt:
@@ -108,7 +138,23 @@ def attempt_of(row: Row[Any]) -> Attempt:
         ended_at=row.ended_at,
         exit_code=row.exit_code,
         usage=Usage.model_validate(row.usage) if row.usage else Usage(),
+        lost_seconds=row.lost_seconds,
     )
+
+
+def columns_of_attempt(attempt: Attempt) -> dict[str, Any]:
+    """The row of one start, without its keys."""
+    return {
+        "state": attempt.state,
+        "reason": document(attempt.reason),
+        "host": attempt.host,
+        "accelerators": list(attempt.accelerators),
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "exit_code": attempt.exit_code,
+        "usage": document(attempt.usage),
+        "lost_seconds": attempt.lost_seconds,
+    }
 
 
 def document(value: Reason | Usage | Progress | None) -> Any:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import JsonValue
 from sqlalchemy import Connection, Row, Select, delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
@@ -20,6 +21,7 @@ from jupyter_mlinfn.jobs import claims as slots
 from jupyter_mlinfn.jobs import observing, pages
 from jupyter_mlinfn.jobs.backends.protocol import Capacity, Claim, Observation
 from jupyter_mlinfn.jobs.folders import JobFolders
+from jupyter_mlinfn.jobs.holding import settle, settle_all
 from jupyter_mlinfn.jobs.index import JobIndex
 from jupyter_mlinfn.jobs.rows import (
     attempt_of,
@@ -30,9 +32,12 @@ from jupyter_mlinfn.jobs.rows import (
     record_of,
     select_jobs,
 )
+from jupyter_mlinfn.jobs.sweeps.index import SweepIndex
+from jupyter_mlinfn.jobs.sweeps.rows import add_points
 from jupyter_mlinfn.jobs.tables import attempts, deleted, jobs
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound
+from jupyter_mlinfn.model.joblists import FoundJobs, JobFilter, JobOrder
 from jupyter_mlinfn.model.jobs import (
     ACTIVE,
     ENDED,
@@ -64,13 +69,21 @@ class JobStore:
     ) -> None:
         self.index = JobIndex(database, folders, patience)
         self.database = self.index.database
+        self.points = SweepIndex(self.index)
 
     def close(self) -> None:
         """Close the connections; the next call opens them again."""
         self.database.close()
 
-    def insert(self, spec: JobSpec, request: JobRequest, key: str | None = None) -> JobRecord:
-        """Commit the intent to run ``spec``; durable when this returns.
+    def insert(
+        self,
+        spec: JobSpec,
+        request: JobRequest,
+        key: str | None = None,
+        points: Sequence[Mapping[str, JsonValue]] = (),
+    ) -> JobRecord:
+        """Commit the intent to run ``spec``, of a sweep with the parameters of its ``points``;
+        durable when this returns.
 
         The same ``key`` or the same token again gives the job that is there already.
         Raises :class:`Conflict` (``id-taken``) when another job has this id.
@@ -84,6 +97,7 @@ class JobStore:
                     connection.execute(jobs.insert().values(key=key, revision=revision, **values))
                 except IntegrityError as error:
                     raise Conflict(f"There is a job {spec.id} already.", code="id-taken") from error
+                add_points(connection, spec, points)
                 present = _row(connection, spec.id)
             return record_of(present)
 
@@ -125,6 +139,27 @@ class JobStore:
         """One page of jobs, newest first; see :func:`pages.page_of`."""
         with self.index.read() as connection:
             return pages.page_of(connection, states, search, limit, cursor)
+
+    def found(
+        self,
+        wanted: JobFilter,
+        limit: int,
+        cursor: str | None,
+        order: JobOrder = "newest",
+        skip: Sequence[JobState] = (),
+    ) -> FoundJobs:
+        """One page of what ``wanted`` lets through, with its numbers; see :func:`pages.found`."""
+        with self.index.read() as connection:
+            return pages.found(connection, wanted, limit, cursor, order, skip)
+
+    def chosen(
+        self, wanted: JobFilter, limit: int, cursor: str | None
+    ) -> tuple[list[tuple[str, JobRecord]], bool]:
+        """The newest jobs ``wanted`` lets through after ``cursor``, each with the cursor of the
+        jobs behind it; true when there are more."""
+        with self.index.read() as connection:
+            rows, following = pages.rows_of(connection, wanted, limit, cursor)
+        return [(f"n{row.number}", record_of(row)) for row in rows], following is not None
 
     def counts(self) -> JobCounts:
         """The numbers above the list."""
@@ -176,11 +211,15 @@ class JobStore:
         """
         with self.index.read() as connection:
             rows = observing.rows_of(connection, list(seen))
-        news = [row.id for row in rows if observing.changes(row, seen[row.id])]
+            news = [row.id for row in rows if observing.is_news(connection, row, seen[row.id])]
         if not news:
             return 0
         with self.index.write() as connection:
             return sum(observing.apply(connection, job, seen[job]) for job in news)
+
+    def still_held(self) -> frozenset[str]:
+        """The jobs that wait for others, after those that wait for nothing more were let go."""
+        return settle_all(self.index)
 
     def set_reason(self, job: str, reason: Reason | None) -> None:
         """Say why a job that has not ended is in its state."""
@@ -210,6 +249,10 @@ class JobStore:
             row = _row(connection, job)
             if row.state not in WAITING:
                 return False
+            if row.sweep is not None:
+                return observing.apply(
+                    connection, job, Observation(state="cancelled", reason=reason)
+                )
             now = datetime.now(UTC)
             change(
                 connection,
@@ -237,6 +280,7 @@ class JobStore:
         processes never give away more than ``capacity``, nor one accelerator twice.
         """
         with self.index.write() as connection:
+            settle(connection)
             return slots.claim_next(connection, backend, machine, capacity, free)
 
     def claims(self, machine: str) -> list[Claim]:
@@ -245,13 +289,22 @@ class JobStore:
             return slots.held_on(connection, machine)
 
     def requeue(
-        self, job: str, attempt: int, reason: Reason | None, *, state: JobState = "queued"
+        self,
+        job: str,
+        attempt: int,
+        reason: Reason | None,
+        *,
+        state: JobState = "queued",
+        point: int | None = None,
     ) -> bool:
-        """Let a started job wait again: ``attempt`` is over. Its slot is free, its place kept.
+        """Let a started job, or a point of it, wait again: ``attempt`` is over. Its slot is free,
+        its place kept.
 
         ``state`` is ``queued``, or ``evicted`` when user code had run. False when the job has
         ended or is at another attempt already.
         """
+        if point is not None:
+            return self.points.requeue(job, point, attempt, reason, state)
         with self.index.write() as connection:
             row = _row(connection, job)
             if row.state not in ACTIVE or row.attempts != attempt:
@@ -269,6 +322,7 @@ class JobStore:
                     code="job-active",
                     field="job",
                 )
+            settle(connection)  # whoever came after it learns how it ended
             connection.execute(delete(jobs).where(jobs.c.id == job))
             self._note_deleted(connection, job)
 

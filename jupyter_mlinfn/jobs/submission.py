@@ -6,17 +6,37 @@ import logging
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from jupyter_mlinfn.jobs.accepting import hand_over
+from jupyter_mlinfn.jobs import after, keys, space
+from jupyter_mlinfn.jobs.accepting import hand_over, made_before
+from jupyter_mlinfn.jobs.amending import request_now
 from jupyter_mlinfn.jobs.bundle import BundleWriter, Contents, InputHashes, without_secrets
+from jupyter_mlinfn.jobs.choosing import WITHIN, Places
+from jupyter_mlinfn.jobs.continuing import checkpoints_to_copy
 from jupyter_mlinfn.jobs.drafting import DEFAULT_KERNEL, Drafting, Prepared
+from jupyter_mlinfn.jobs.exactness import git, rebuilding
+from jupyter_mlinfn.jobs.exactness.outputs import FIRST_OUTPUTS
 from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
-from jupyter_mlinfn.jobs.offering import last_place, limits_at, offer
+from jupyter_mlinfn.jobs.offering import (
+    forecast_of,
+    in_its_place,
+    last_place,
+    limits_at,
+    offer,
+)
 from jupyter_mlinfn.jobs.parameter_cell import read_parameters
+from jupyter_mlinfn.jobs.placing import Placing
 from jupyter_mlinfn.jobs.sources import Source, check_path, parse_notebook, read_source
+from jupyter_mlinfn.jobs.sweeps.again import again
+from jupyter_mlinfn.jobs.sweeps.asking import draft_of
+from jupyter_mlinfn.jobs.sweeps.pointfile import written
+from jupyter_mlinfn.jobs.visibility import Sight
+from jupyter_mlinfn.jobs.wishing import Wishing
 from jupyter_mlinfn.model.environments import EnvironmentResolver
 from jupyter_mlinfn.model.errors import InputError, MlinfnError, NotFound
 from jupyter_mlinfn.model.jobs import (
@@ -60,6 +80,10 @@ class Submission:
         user: str,
         output_folder: str = "results/{stem}-{id}",
         hash_limit: int = 4 * 2**30,
+        places: Sequence[str] = (),
+        answer_within: float = WITHIN,
+        shared_folders: Mapping[str, Sequence[str]] | None = None,
+        wishing: Wishing | None = None,
     ) -> None:
         self._store = store
         self._folders = folders
@@ -67,14 +91,17 @@ class Submission:
         self._environments = environments
         self._user = user
         self._pattern = output_folder
-        self._drafting = Drafting(backends, environments, InputHashes(hash_limit), folders)
+        self._wishing = wishing or Wishing(store)
+        self._places = Places(backends, places, within=answer_within)
+        placing = Placing(backends, self._places, Sight(shared_folders or {}), folders.data_dir)
+        self._drafting = Drafting(placing, environments, InputHashes(hash_limit), folders)
 
     def form(self, source: Path) -> SubmitForm:
         """All a form needs for ``source`` (absolute). Raises what :func:`read_source` raises."""
         read = read_source(check_path(str(source)))
         parameters = _parameters_or_none(read)
         last = self._store.last_request(str(read.path))
-        places = offer(self._backends)
+        places = offer(self._backends, self._places.usable(), self._places.within)
         defaults = _defaults(read, last, parameters or (), places)
         return SubmitForm(
             source=str(read.path),
@@ -91,32 +118,41 @@ class Submission:
                 for ref in self._environments.choices()
             ),
             backends=places,
-            limits=limits_at(defaults.backend, places),
+            limits=limits_at(defaults.backend, places, self._places.allowed()),
             last_used=self._store.last_usage(str(read.path)),
+            secrets=self._wishing.secrets,
             saved_at=datetime.fromtimestamp(read.mtime, UTC),
         )
 
-    def draft(self, request: JobRequest) -> Draft:
-        """Check a request without submitting it: all problems at once, and a forecast."""
-        prepared = self._drafting.prepare(request)
-        environment, backend = prepared.environment, prepared.backend
-        forecast = None
-        if backend is not None and not prepared.errors:
-            with prepared.collecting():
-                forecast = backend.forecast(prepared.resources, request.queue)
+    def draft(self, request: JobRequest, within: float | None = None) -> Draft:
+        """Check a request without submitting it: all problems at once, and a forecast.
+
+        ``within``: seconds that all places together have to answer, if not the usual ones.
+        """
+        prepared = self._prepare(request, everywhere=True, within=within)
+        environment, outlook = prepared.environment, prepared.outlook
+        later = after.forecast(self._store, request)
+        forecast = None if prepared.errors else later or forecast_of(outlook)
+        source = prepared.source
+        output = self._output_folder(source, "<job>") if source else None
         return Draft(
             ok=not prepared.errors,
             problems=prepared.problems,
-            notes=tuple(prepared.notes),
+            notes=(*prepared.notes, *space.notes(output, self._folders.data_dir)),
             forecast=forecast,
+            backend=outlook and outlook.backend,
+            why=prepared.why,
+            places=prepared.outlooks,
+            resources=prepared.resources,
             parameters=prepared.parameters,
             has_parameters_cell=prepared.has_parameters_cell,
             accepted=prepared.accepted,
+            sweep=draft_of(prepared.points) if prepared.points else None,
             environment=environment
             and EnvironmentName(name=environment.name, digest=environment.digest),
             remedy=prepared.remedy,
             modules=tuple(prepared.modules.names),
-            output_folder=prepared.source and self._output_folder(prepared.source, "<job>"),
+            output_folder=output,
         )
 
     def submit(self, request: JobRequest, key: str | None = None) -> JobRecord:
@@ -127,18 +163,24 @@ class Submission:
         """
         if key is not None and (present := self._store.by_key(key)) is not None:
             return present
-        return self._submit(self._drafting.prepare(request), key)
+        return self._submit(self._prepare(request), key)
 
     def rerun(self, job: str, changes: RerunRequest, key: str | None = None) -> JobRecord:
         """Run a job again with the code that it captured, with ``changes`` to what was asked.
 
-        Raises :class:`NotFound` when its folder is gone, and what :meth:`submit` raises.
+        Raises :class:`NotFound` when its folder is gone, and what :meth:`submit` raises; an exact
+        one :class:`Refused` (``not-exact``) when anything is not as it was.
         """
         if key is not None and (present := self._store.by_key(key)) is not None:
             return present
         before = self._folders.read_spec(job)
-        request = self._folders.read_request(job)
-        plain = {"environment", "parameters", "try_first", "backend", "queue", "charge"}
+        request = in_its_place(request_now(self._folders, job), before)
+        check = rebuilding.ExactCheck(self._folders, self._environments)
+        if changes.exact:
+            rebuilding.check_unchanged(changes)
+            check.raise_damaged(before)
+            request = rebuilding.exact_request(request, before)
+        plain = {"environment", "parameters", "try_first", "backend", "queue", "charge", "seed"}
         given = changes.model_dump(exclude_none=True, include=plain)
         if changes.backend not in (None, request.backend):
             given = {"queue": None, "charge": None, **given}
@@ -146,10 +188,26 @@ class Submission:
             given["raw_parameters"] = {}
         if changes.resources is not None:
             given["resources"] = changes.resources
-        prepared = self._drafting.prepare(
-            request.model_copy(update=given), source=self._bundled(before)
-        )
-        return self._submit(prepared, key, before=before)
+        if before.points:
+            given["sweep"] = again(self._store.points, self._folders, before, changes.points)
+        given |= {"after": (), "after_ok": ()}  # it has waited for them once
+        prepared = self._prepare(request.model_copy(update=given), source=self._bundled(before))
+        if changes.exact:
+            check.raise_differences(before, prepared)
+        kept = checkpoints_to_copy(self._folders, before, changes)
+        return self._submit(prepared, key, before=before, exact=changes.exact, kept=kept)
+
+    def _prepare(
+        self,
+        request: JobRequest,
+        source: Source | None = None,
+        *,
+        everywhere: bool = False,
+        within: float | None = None,
+    ) -> Prepared:
+        prepared = self._drafting.prepare(request, source, everywhere=everywhere, within=within)
+        self._wishing.check(prepared)
+        return prepared
 
     def _bundled(self, spec: JobSpec) -> Source:
         name = "script.py" if spec.kind == "script" else "notebook.ipynb"
@@ -165,27 +223,48 @@ class Submission:
         return Source(Path(spec.source), spec.kind, content, mtime, notebook)
 
     def _submit(
-        self, prepared: Prepared, key: str | None, before: JobSpec | None = None
+        self,
+        prepared: Prepared,
+        key: str | None,
+        before: JobSpec | None = None,
+        *,
+        exact: bool = False,
+        kept: Path | None = None,
     ) -> JobRecord:
         prepared.raise_problems()
-        spec = self._write(prepared, before)
-        try:
-            record = self._store.insert(spec, prepared.request, key)
-        except MlinfnError:
-            self._folders.remove(spec.id)
-            raise
-        if record.id != spec.id:
-            # another submit with the same key was faster
-            self._folders.remove(spec.id)
-            return record
-        self._folders.mark_committed(spec.id)
+        with ExitStack() as stack:
+            claim = key and stack.enter_context(keys.held(self._folders.data_dir, key))
+            if claim and (present := made_before(self._store, self._folders, claim)) is not None:
+                return present
+            spec = self._write(prepared, before, kept, key, exact=exact)
+            if claim:
+                claim.write(spec.id)
+            try:
+                self._wishing.bring(self._folders, spec)
+                record = self._store.insert(spec, prepared.request, key, prepared.points)
+            except MlinfnError:
+                self._folders.remove(spec.id)
+                raise
+            if record.id != spec.id:  # an equal one was faster, where locks do not hold
+                self._folders.remove(spec.id)
+                return record
+            self._folders.mark_committed(spec.id)
         return self._hand_over(spec, record)
 
-    def _write(self, prepared: Prepared, before: JobSpec | None) -> JobSpec:
+    def _write(
+        self,
+        prepared: Prepared,
+        before: JobSpec | None,
+        kept: Path | None,
+        key: str | None,
+        *,
+        exact: bool,
+    ) -> JobSpec:
         source, environment = prepared.source, prepared.environment
         assert source is not None
         assert environment is not None
-        job = new_id()
+        assert prepared.backend is not None
+        job, repository = new_id(), self._repository(source, before)
         packages = prepared.packages or self._environments.packages(environment)
         root, modules = self._modules(prepared, before)
         contents = Contents(
@@ -197,8 +276,11 @@ class Submission:
             environment=BundledEnvironment(ref=environment, packages=packages),
             lock=prepared.lock,
         )
+        points, digest = written(prepared.points) if prepared.points else (None, None)
         with BundleWriter(self._folders, job) as writer:
             files = writer.capture(contents)
+            if exact and before is not None:
+                writer.attach(FIRST_OUTPUTS, rebuilding.first_outputs(self._folders, before))
             spec = JobSpec(
                 id=job,
                 name=prepared.name,
@@ -208,10 +290,13 @@ class Submission:
                 workdir=str(source.path.parent),
                 kind=source.kind,
                 parameters=prepared.accepted,
+                points=len(prepared.points),
+                throttle=prepared.request.sweep and prepared.request.sweep.throttle,
+                points_sha256=digest,
                 injection=prepared.injection,
                 environment=without_secrets(environment),
                 resources=prepared.resources,
-                backend=prepared.request.backend,
+                backend=prepared.backend.name,
                 queue=prepared.request.queue,
                 charge=prepared.request.charge,
                 evictable=prepared.request.evictable,
@@ -220,10 +305,25 @@ class Submission:
                 outputs=prepared.request.outputs,
                 output_folder=self._output_folder(source, job),
                 rerun_of=before.id if before else None,
+                exact=exact,
+                seed=prepared.request.seed,
+                git=git.attach(writer, repository),
+                **self._wishing.recorded(prepared.request),
                 submitted_at=datetime.now(UTC),
             )
-            writer.finish(spec, prepared.request)
+            if kept is not None:
+                writer.bring_checkpoints(kept)
+            self._wishing.keep(writer, prepared.request)
+            if key is not None:
+                writer.keep(keys.NAME, key.encode())
+            writer.finish(spec, prepared.request, points)
         return spec
+
+    def _repository(self, source: Source, before: JobSpec | None) -> Future[git.Capture]:
+        """The commit the code comes from, looked at beside the writing of the bundle."""
+        if before is not None:
+            return git.recorded(before.git, self._folders.bundle(before.id))
+        return git.begin_capture(source.path.parent)
 
     def _modules(self, prepared: Prepared, before: JobSpec | None) -> tuple[Path, dict[str, Path]]:
         """The folder local modules are copied from, and the modules."""
@@ -238,8 +338,13 @@ class Submission:
 
     def _hand_over(self, spec: JobSpec, record: JobRecord) -> JobRecord:
         """Tell the back-end. When it is silent the job waits, and the reconciler tries again."""
+        backend = self._backends[spec.backend]
+        if (spec.after or spec.after_ok) and spec.id in self._store.still_held():
+            going = after.unfinished(self._store, spec)
+            if not backend.awaits(going, sweep=bool(spec.points)):
+                return self._store.get(spec.id)
         try:
-            return hand_over(self._store, self._backends[spec.backend], spec)
+            return hand_over(self._store, backend, spec)
         except (MlinfnError, OSError) as error:
             why = error.text if isinstance(error, MlinfnError) else str(error.strerror)
             _log.warning("The back-end %s did not take job %s: %s", spec.backend, spec.id, why)
@@ -285,6 +390,7 @@ def _defaults(
             **last_place(last, places),
             "environment": last.environment or fresh.environment,
             "evictable": last.evictable,
+            "offload": last.offload and any(one.offloads for one in places),
             "inputs": last.inputs,
             "outputs": last.outputs,
             "parameters": {k: v for k, v in last.parameters.items() if k in names},

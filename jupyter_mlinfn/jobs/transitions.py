@@ -13,8 +13,13 @@ def may_follow(state: JobState, attempt: int, seen: Observation) -> bool:
     - What is said of an earlier attempt is old news.
     - An attempt goes ``starting`` → ``running`` → (``evicted`` or an end); it never goes back.
     - A waiting job's last attempt is over: only a new attempt, or the end of the wait, follows.
+    - A start that came to nothing (``undone``) is taken back: its number is given again.
     """
-    if state in ENDED or seen.attempt < attempt:
+    if state in ENDED:
+        return False
+    if seen.undone and seen.attempt < attempt:
+        return True
+    if seen.attempt < attempt:
         return False
     if seen.attempt > attempt:
         return True

@@ -15,6 +15,16 @@ class Room(Frozen):
     gpus: int = Field(ge=0)
 
 
+class GpuShape(Frozen):
+    """One kind of GPU or MIG slice: ``memory`` in bytes, ``None`` where nobody knows; ``free`` is
+    ``None`` where the system does not tell."""
+
+    name: str
+    memory: int | None = None
+    total: int = Field(ge=0)
+    free: int | None = Field(default=None, ge=0)
+
+
 class Queue(Frozen):
     """One queue of a back-end. ``time_limit`` in seconds, ``None``: no limit is known.
 
@@ -29,6 +39,7 @@ class Queue(Frozen):
     memory: int = Field(default=0, ge=0)
     gpus: int = Field(default=0, ge=0)
     gpu_models: tuple[str, ...] = ()
+    gpu_shapes: tuple[GpuShape, ...] = ()
     free: Room | None = None
     text: str = ""
 
@@ -38,7 +49,8 @@ class BackendChoice(Frozen):
 
     ``limits`` is the most one job may ask for; ``None`` while the system is silent. What is
     submitted then waits until it speaks again.
-    ``shares_folder``: the job works in the notebook's own folder.
+    ``shares_folder``: the job works in the notebook's own folder. ``gpu_shapes``: of a place
+    without queues. ``offloads``: it may hand jobs on to machines elsewhere.
     """
 
     name: str
@@ -47,6 +59,8 @@ class BackendChoice(Frozen):
     queues: tuple[Queue, ...] = ()
     limits: Resources | None = None
     shares_folder: bool = True
+    gpu_shapes: tuple[GpuShape, ...] = ()
+    offloads: bool = False
 
 
 class KernelChoice(Frozen):
@@ -61,7 +75,8 @@ class KernelChoice(Frozen):
 class SubmitForm(Frozen):
     """All a submit form needs: the notebook's parameters, kernels, and sensible defaults.
 
-    ``remembered`` is true when ``defaults`` are those last used for this notebook.
+    ``remembered`` is true when ``defaults`` are those last used for this notebook. ``secrets``
+    are the names of those that the settings declare.
     """
 
     source: str
@@ -73,4 +88,5 @@ class SubmitForm(Frozen):
     backends: tuple[BackendChoice, ...] = ()
     limits: Resources
     last_used: Usage | None = None
+    secrets: tuple[str, ...] = ()
     saved_at: AwareDatetime | None = None

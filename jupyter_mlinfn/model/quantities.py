@@ -7,6 +7,7 @@ A bare letter (``8G``) is read as the binary prefix, as Slurm and HTCondor do.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from jupyter_mlinfn.model.errors import InputError
 
@@ -107,3 +108,11 @@ def show_duration(seconds: float) -> str:
         return f"{whole // 3600} h {minutes} min" if minutes else f"{whole // 3600} h"
     hours = whole % 86400 // 3600
     return f"{whole // 86400} d {hours} h" if hours else f"{whole // 86400} d"
+
+
+def show_moment(moment: datetime, now: datetime) -> str:
+    """``17:40`` here, with the date where that is not the day of ``now``: ``09:00 on
+    2026-11-23``. Both times have a zone."""
+    here = moment.astimezone()
+    today = here.date() == now.astimezone().date()
+    return f"{here:%H:%M}" if today else f"{here:%H:%M on %Y-%m-%d}"

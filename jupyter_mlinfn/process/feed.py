@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from jupyter_mlinfn.model.errors import PartMissing
 
@@ -101,7 +102,9 @@ class LineFeed:
         """Kill it and whatever it started, and forget it; its end is collected some time later."""
         for stream in (self._process.stdin, self._stdout):
             if stream is not None:
-                stream.close()
+                # a line that did not go out when the program ended is tried once more by this
+                with suppress(BrokenPipeError):
+                    stream.close()
         self.ended = True
         if self._process.poll() is None:
             try:

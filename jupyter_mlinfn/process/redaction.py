@@ -100,7 +100,16 @@ _OWN_NAMES = frozenset(
 )
 """More that our own detached programs need to find the same folders and configuration."""
 
-_OF_ONE_JOB = ("MLINFN_JOB", "MLINFN_ATTEMPT", "MLINFN_OUTPUT", "MLINFN_PARAM_", "MLINFN_LOCK")
+_OF_ONE_JOB = (
+    "MLINFN_JOB",
+    "MLINFN_ATTEMPT",
+    "MLINFN_OUTPUT",
+    "MLINFN_PARAM_",
+    "MLINFN_LOCK",
+    "MLINFN_CHECKPOINTS",
+    "MLINFN_ENDS_AT",
+    "MLINFN_GRACE_SECONDS",
+)
 
 _LOADER_NAMES = re.compile(r"(?:PYTHON|LD_|DYLD_)[A-Z0-9_]*")
 
@@ -151,3 +160,54 @@ def redact(text: str) -> str:
     masked = _USERINFO.sub("***", text)
     masked = _AUTHORISATION.sub(r"\1***", masked)
     return _ASSIGNED.sub(r"\1***", masked)
+
+
+_KNOWN = re.compile(
+    r"(?:gh[oprsu]_|github_pat_|glpat-|hf_|sk-|npm_|pypi-|xox[abeoprs]-)[A-Za-z0-9_-]{16,}"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\bAIza[A-Za-z0-9_-]{35}"
+    r"|\b[Bb]earer +[A-Za-z0-9._~+/=-]{8,}"
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"
+)
+"""Tokens that can be told by their form alone."""
+
+_GIVEN = re.compile(
+    r"""(?ix)
+    ( (?: token | secret | passw(?:or)?d | passphrase | api[_-]?key | access[_-]?key
+        | private[_-]?key | credential | authori[sz]ation )
+      [\w-]{0,40} \\?["']? [ \t]{0,8} (?: :=? | = ) [ \t]{0,8} )
+    (?: (\\?["']) [^"'\n]+                                # in quotes, as JSON writes them too
+      | (?= [^\s"',;&()]{0,60} [0-9] ) [^\s"',;&()]{6,}   # a bare word with a digit in it
+    )
+    """
+)
+"""A value given to a name that says it is a secret; nothing in it can be slow on long lines."""
+
+_KEY_BLOCK = re.compile(
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
+    re.DOTALL,
+)
+_SECRET_FILE = re.compile(
+    r"(?:^|/)(?:\.env[^/]*|\.?netrc|\.npmrc|\.pypirc|\.git-credentials|credentials[^/]*"
+    r"|id_(?:rsa|dsa|ecdsa|ed25519)|[^/]*\.(?:pem|key|p12|pfx|keytab))\"?$"
+)
+
+
+def redact_changes(text: str) -> str:
+    """The output of ``git diff`` without what looks like a secret.
+
+    Changes of files that hold secrets by their name are left out whole. A secret that looks like
+    any other word stays: it is for the person to keep those out of a repository.
+    """
+    parts = re.split(r"^(?=diff --git )", text, flags=re.MULTILINE)
+    return "".join(_redact_file(part) for part in parts)
+
+
+def _redact_file(part: str) -> str:
+    first = part.partition("\n")[0]
+    if first.startswith("diff --git ") and _SECRET_FILE.search(first):
+        return f"{first}\n(left out: this file may hold secrets)\n"
+    part = _KEY_BLOCK.sub("*** (private key)", part)
+    part = _KNOWN.sub("***", _USERINFO.sub("***", part))
+    part = _AUTHORISATION.sub(r"\1***", part)
+    return _GIVEN.sub(lambda found: f"{found[1]}{found[2] or ''}***", part)

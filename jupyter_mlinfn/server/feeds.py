@@ -25,6 +25,7 @@ from jupyter_mlinfn.server.watching import EnvironmentsWatch
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.model.accelerators import GpuSnapshot
+    from jupyter_mlinfn.model.sessions import SessionView
     from jupyter_mlinfn.server.broadcast import Channel
     from jupyter_mlinfn.server.messages import Topic
     from jupyter_mlinfn.server.room import Room
@@ -39,6 +40,8 @@ KNOWLEDGE_SECONDS = 2.0
 COLLECT_SECONDS = 0.5
 """After the last watcher: until then the ended agent is a zombie of this server."""
 AFTER_TROUBLE_SECONDS = 5.0
+SESSION_SECONDS = 15.0
+"""Between looks at what is known of the session; the hub's service is asked once a minute."""
 
 
 class Feed(ABC):
@@ -216,8 +219,30 @@ class GpusFeed(Feed):
             await asyncio.sleep(KNOWLEDGE_SECONDS)
 
 
+class SessionFeed(Feed):
+    """This server's session on its hub; without a hub there is never anything new."""
+
+    def __init__(self, room: Room, channel: Channel) -> None:
+        super().__init__(room, channel)
+        self.interval = SESSION_SECONDS
+        self._shown: SessionView | None = None
+
+    async def full(self) -> bytes:
+        """What the hub's service says."""
+        self._shown = await self.room.session.look()
+        return self._shown.model_dump_json().encode()
+
+    async def change(self) -> Change | None:
+        """The whole, when it is other than what was shown."""
+        before, self._shown = self._shown, await self.room.session.look()
+        if self._shown == before:
+            return None
+        return "full", self._shown.model_dump_json().encode()
+
+
 FEEDS: dict[Topic, Callable[[Room, Channel], Feed]] = {
     "gpus": GpusFeed,
     "jobs": JobsFeed,
     "tasks": TasksFeed,
+    "session": SessionFeed,
 }

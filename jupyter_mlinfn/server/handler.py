@@ -84,7 +84,7 @@ class ApiHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is untyped
         self.set_header("Cache-Control", "no-store")
         if answer is None:
             self.set_status(204)
-        self.finish(answer)
+        self.finish(answer, set_content_type=route.media or "application/json")
 
     async def _work(self, route: Route, values: dict[str, str]) -> bytes | None:
         room, request = self.room, self.request

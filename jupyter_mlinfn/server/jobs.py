@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound
+from jupyter_mlinfn.model.joblists import FoundJobs
 from jupyter_mlinfn.model.jobs import (
     ENDED,
     JOB_ID,
@@ -15,7 +16,6 @@ from jupyter_mlinfn.model.jobs import (
     DebugKernel,
     Draft,
     JobDetails,
-    JobPage,
     JobRecord,
     JobRequest,
     LogChunk,
@@ -34,13 +34,11 @@ MAX_NOTEBOOK = 64 * 2**20
 """Bytes of a notebook the page is given; larger ones are opened as files."""
 
 
-def list_jobs(call: Call) -> JobPage:
+def list_jobs(call: Call) -> FoundJobs:
     """``GET jobs``."""
     call.room.refresh(PATIENCE)
     query = call.query
-    page = call.workbench.store.page(
-        states=query.state, search=query.search, limit=query.limit, cursor=query.cursor
-    )
+    page = call.workbench.store.found(query, query.limit, query.cursor, query.order, query.skip)
     return shown_page(page, call.root)
 
 
@@ -68,22 +66,27 @@ def form(call: Call) -> SubmitForm:
 def details(call: Call) -> JobDetails:
     """``GET jobs/{id}``."""
     call.room.refresh(PATIENCE)
-    return shown_details(call.workbench.actions.details(_id(call)), call.root)
+    return shown_details(call.workbench.actions.details(job_id(call)), call.root)
 
 
 def delete(call: Call) -> None:
     """``DELETE jobs/{id}``."""
-    call.workbench.actions.delete(_id(call))
+    call.workbench.actions.delete(job_id(call))
 
 
 def cancel(call: Call) -> JobRecord:
     """``POST jobs/{id}/cancel``."""
-    return shown(call.workbench.actions.cancel(_id(call)), call.root)
+    return shown(call.workbench.actions.cancel(job_id(call)), call.root)
+
+
+def release(call: Call) -> JobRecord:
+    """``POST jobs/{id}/release``."""
+    return shown(call.workbench.actions.release(job_id(call), call.body), call.root)
 
 
 def rerun(call: Call) -> JobRecord:
     """``POST jobs/{id}/rerun``."""
-    job = call.workbench.submission.rerun(_id(call), call.body, key=call.key)
+    job = call.workbench.submission.rerun(job_id(call), call.body, key=call.key)
     return shown(job, call.root)
 
 
@@ -102,39 +105,44 @@ def cleanup(call: Call) -> CleanupPlan:
 def log(call: Call) -> LogChunk:
     """``GET jobs/{id}/log``."""
     query = call.query
-    return call.workbench.follower.read_log(_id(call), start=query.start, limit=query.limit)
+    return call.workbench.follower.read_log(job_id(call), start=query.start, limit=query.limit)
 
 
 def notebook(call: Call) -> bytes:
-    """``GET jobs/{id}/notebook``: the file's JSON as it stands, never HTML.
+    """``GET jobs/{id}/notebook``: the file's JSON as it stands, never HTML."""
+    job = call.workbench.store.get(job_id(call))
+    path = call.workbench.follower.notebook(job.id)
+    return notebook_text(path, final=job.state in ENDED, kept=call.root.show(job.output_folder))
+
+
+def notebook_text(path: Path, *, final: bool, kept: str) -> bytes:
+    """A notebook as :class:`~jupyter_mlinfn.server.answers.JobNotebook` has it.
 
     The text is passed on unparsed, because parsing 60 MB here would hold up every other answer.
-    Raises :class:`Conflict` (``too-large``) above :data:`MAX_NOTEBOOK`.
+    Raises :class:`Conflict` (``too-large``) above :data:`MAX_NOTEBOOK`, naming the folder ``kept``.
     """
-    job = call.workbench.store.get(_id(call))
-    path = call.workbench.follower.notebook(job.id)
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         if status.st_size > MAX_NOTEBOOK:
             raise Conflict(
                 f"This notebook has {show_memory(status.st_size)}; up to "
                 f"{show_memory(MAX_NOTEBOOK)} are shown here. It is kept: open it from "
-                f"'{call.root.show(job.output_folder)}' when the job has ended.",
+                f"'{kept}' when the job has ended.",
                 code="too-large",
             )
         content = file.read()
     modified = datetime.fromtimestamp(status.st_mtime, UTC).isoformat()
-    final = b"true" if job.state in ENDED else b"false"
-    return b'{"content":%b,"final":%b,"modified":"%b"}' % (content, final, modified.encode())
+    done = b"true" if final else b"false"
+    return b'{"content":%b,"final":%b,"modified":"%b"}' % (content, done, modified.encode())
 
 
 def debug_kernel(call: Call) -> DebugKernel:
     """``POST jobs/{id}/kernel``."""
-    answer = call.workbench.actions.debug_kernel(_id(call))
+    answer = call.workbench.actions.debug_kernel(job_id(call))
     return answer.model_copy(update={"folder": call.root.show(answer.folder)})
 
 
-def _id(call: Call) -> str:
+def job_id(call: Call) -> str:
     """The whole id of the path; by HTTP no prefix is taken for a job."""
     text = call.values["id"]
     if not JOB_ID.fullmatch(text):
@@ -155,4 +163,9 @@ def _located(request: JobRequest, root: Root) -> JobRequest:
                 code="outside-folder",
                 field=f"outputs.{number}",
             )
-    return request.model_copy(update={"source": str(source), "inputs": tuple(inputs)})
+    sweep = request.sweep
+    if sweep is not None and sweep.file is not None:
+        table = root.resolve(str(source.parent / sweep.file), "sweep.file")
+        sweep = sweep.model_copy(update={"file": str(table)})
+    located = {"source": str(source), "inputs": tuple(inputs), "sweep": sweep}
+    return request.model_copy(update=located)

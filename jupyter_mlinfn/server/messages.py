@@ -14,8 +14,9 @@ from jupyter_mlinfn.model.accelerators import GpuSnapshot
 from jupyter_mlinfn.model.environment_tasks import Task, TaskList
 from jupyter_mlinfn.model.environments import EnvironmentList
 from jupyter_mlinfn.model.jobs import Frozen, JobCounts, JobPage, JobRecord
+from jupyter_mlinfn.model.sessions import SessionView
 
-Topic = Literal["gpus", "jobs", "tasks"]
+Topic = Literal["gpus", "jobs", "tasks", "session"]
 
 CLOSE_PAUSED = 4001
 CLOSE_SLOW = 4002
@@ -147,6 +148,15 @@ class TasksDelta(Frozen):
     data: TaskChanges
 
 
+class SessionFull(Frozen):
+    """The whole of topic ``session``; it is so small that there are no deltas."""
+
+    type: Literal["full"] = "full"
+    topic: Literal["session"] = "session"
+    seq: int
+    data: SessionView
+
+
 class Save(Frozen):
     """Please save the notebook of this kernel, or at this path, and answer ``saved``."""
 
@@ -173,5 +183,14 @@ class Trouble(Frozen):
 
 
 ServerMessage = (
-    GpusFull | GpusDelta | JobsFull | JobsDelta | TasksFull | TasksDelta | Save | Paused | Trouble
+    GpusFull
+    | GpusDelta
+    | JobsFull
+    | JobsDelta
+    | TasksFull
+    | TasksDelta
+    | SessionFull
+    | Save
+    | Paused
+    | Trouble
 )

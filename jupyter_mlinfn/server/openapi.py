@@ -32,7 +32,8 @@ REFERENCE = "#/components/schemas/{model}"
 CLIENT_FRAMES = (messages.Subscribe, messages.Unsubscribe, messages.Active, messages.Saved)
 SERVER_FRAMES = (
     messages.GpusFull, messages.GpusDelta, messages.JobsFull, messages.JobsDelta,
-    messages.TasksFull, messages.TasksDelta, messages.Save, messages.Paused, messages.Trouble,
+    messages.TasksFull, messages.TasksDelta, messages.SessionFull, messages.Save, messages.Paused,
+    messages.Trouble,
 )  # fmt: skip
 ALWAYS = (400, 403, 500)
 MEANINGS = {
@@ -177,6 +178,9 @@ def _headers(route: Route) -> Iterator[Schema]:
 
 
 def _answer(route: Route) -> Schema:
+    if route.media is not None:
+        content = {f"{route.media}": {"schema": {"type": "string"}}}
+        return {"description": "Done", "content": content}
     if route.answer is None:
         return {"description": "Done"}
     return {"description": "Done", "content": _json_of(look_up(route.answer).__name__)}

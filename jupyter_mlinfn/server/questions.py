@@ -8,19 +8,39 @@ from pydantic import ConfigDict, Field, RootModel, StringConstraints, model_vali
 
 from jupyter_mlinfn.model.environment_answers import ExportForm
 from jupyter_mlinfn.model.environment_tasks import TaskRequest
+from jupyter_mlinfn.model.joblists import JobFilter, JobOrder
 from jupyter_mlinfn.model.jobs import Frozen, JobState
+from jupyter_mlinfn.model.storage import MAX_KEY
+from jupyter_mlinfn.model.sweeps import Order, PointIndex
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
 
 EnvironmentWord = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-class JobsQuery(Frozen):
-    """Which jobs: ``state`` may be given several times; ``search`` looks in names and sources."""
+class JobsQuery(JobFilter):
+    """Which jobs, in which order; ``search`` looks in ids, names, sources and parameters.
+
+    ``state``, ``backend`` and ``environment`` may be given several times. The cursor of a page
+    belongs to the ``order`` that the page was asked in. Jobs in a state of ``skip`` are counted
+    and not listed.
+    """
+
+    search: str | None = Field(default=None, max_length=200)
+    order: JobOrder = "newest"
+    skip: tuple[JobState, ...] = Field(default=(), max_length=20)
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: str | None = Field(default=None, max_length=200)
+
+
+class PointsQuery(Frozen):
+    """Which points of a sweep, and in which order; see :class:`PointFilter`."""
 
     state: tuple[JobState, ...] = ()
     search: str | None = Field(default=None, max_length=200)
-    limit: int = Field(default=50, ge=1, le=200)
+    sort: str = Field(default="index", min_length=1, max_length=100)
+    order: Order = "asc"
+    limit: int = Field(default=100, ge=1, le=500)
     cursor: str | None = Field(default=None, max_length=200)
 
 
@@ -41,6 +61,12 @@ class HistoryQuery(Frozen):
     """How far back, in seconds."""
 
     seconds: float = Field(default=300, ge=1, le=86400, allow_inf_nan=False)
+
+
+class BrowseQuery(Frozen):
+    """Which folder of a copy, by its key; empty: the topmost."""
+
+    path: str = Field(default="", max_length=MAX_KEY)
 
 
 class SaveRequest(Frozen):
@@ -94,6 +120,13 @@ class ExportQuery(Frozen):
     """Which file."""
 
     form: ExportForm = "environment.yml"
+
+
+class DiffQuery(Frozen):
+    """Which points are compared, where the jobs are sweeps."""
+
+    a_point: PointIndex | None = None
+    b_point: PointIndex | None = None
 
 
 class NoQuery(Frozen):

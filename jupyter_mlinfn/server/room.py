@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.gpus.sampler import SamplerProcess
     from jupyter_mlinfn.server.broadcast import Broadcast
     from jupyter_mlinfn.server.messages import Topic
+    from jupyter_mlinfn.server.session import HubSessionDesk
     from jupyter_mlinfn.workbench import Workbench
 
 P = ParamSpec("P")
@@ -70,6 +71,7 @@ class Room:
         self._slow_threads: ThreadPoolExecutor | None = None
         self._workbench: Workbench | None = None
         self._broadcast: Broadcast | None = None
+        self._session: HubSessionDesk | None = None
         self._warm = False
         self._found: dict[str, Callable[..., Any]] = {}
         self.sampler: SamplerProcess | None = None
@@ -106,6 +108,15 @@ class Room:
 
             self._broadcast = Broadcast(self)
         return self._broadcast
+
+    @property
+    def session(self) -> HubSessionDesk:
+        """This server's session on a hub; what is asked of it is asked on the event loop."""
+        if self._session is None:
+            from jupyter_mlinfn.server.session import HubSessionDesk
+
+            self._session = HubSessionDesk()
+        return self._session
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``call`` in one of the room's few threads, so that the event loop never waits."""
@@ -151,6 +162,7 @@ class Room:
     def _import_live(self) -> None:
         import_module("jupyter_mlinfn.server.broadcast")
         import_module("jupyter_mlinfn.gpus.sampler")
+        import_module("jupyter_mlinfn.server.session")
         self.idle_minutes = self.workbench.settings.live_idle_minutes
 
     def _import(self) -> None:
@@ -214,6 +226,8 @@ class Room:
                 await self.run(self._workbench.catalogue.stop_measuring)
             if "package_search" in built:
                 await self.run(self._workbench.package_search.close)
+            if "storage" in built:
+                self._workbench.storage.restores.stop()
         for threads in (self._threads, self._slow_threads):
             if threads is not None:
                 threads.shutdown(wait=False, cancel_futures=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from jupyter_mlinfn.model.jobs import JobDetails, JobPage, JobRecord
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.server.paths import Root
+
+Page = TypeVar("Page", bound=JobPage)
 
 
 def shown(job: JobRecord, root: Root) -> JobRecord:
@@ -21,7 +23,7 @@ def shown(job: JobRecord, root: Root) -> JobRecord:
     )
 
 
-def shown_page(page: JobPage, root: Root) -> JobPage:
+def shown_page(page: Page, root: Root) -> Page:
     """One page of records."""
     return page.model_copy(update={"jobs": tuple(shown(job, root) for job in page.jobs)})
 

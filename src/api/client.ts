@@ -2,7 +2,10 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { UUID } from '@lumino/coreutils';
 
+import { ApiProblem, NoServerPart, readAnswer, ServerSilent } from './errors';
 import type {
+  BulkAnswer,
+  BulkRequest,
   CleanupPlan,
   CleanupRequest,
   DebugKernel,
@@ -14,64 +17,52 @@ import type {
   EnvironmentList,
   ExportedFile,
   ExportForm,
+  FoundJobs,
   GcPlan,
   GpuHistory,
   GpuSnapshot,
   JobDetails,
+  JobDiff,
   JobNotebook,
-  JobPage,
   JobRecord,
   JobRequest,
   JobState,
   LogChunk,
   PackageMatches,
-  Problem,
+  PointPage,
   RegisteredKernel,
+  ReleaseRequest,
   RerunRequest,
+  SessionView,
   SubmitForm,
   Task,
   TaskList,
   TaskRequest
 } from './types';
 
-/** What went wrong, in the server's own words (RFC 9457). */
-export class ApiProblem extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    readonly detail: string,
-    readonly problems: readonly Problem[] = []
-  ) {
-    super(detail);
-    this.name = 'ApiProblem';
-  }
-}
-
-/** The answer was no JSON: there is no server part behind this page. */
-export class NoServerPart extends Error {
-  constructor() {
-    super('The server part of this extension is not there.');
-    this.name = 'NoServerPart';
-  }
-}
-
-/** The server did not answer at all. */
-export class ServerSilent extends Error {
-  constructor() {
-    super('The Jupyter server does not answer. Is it running?');
-    this.name = 'ServerSilent';
-  }
-}
+export { ApiProblem, NoServerPart, readAnswer, ServerSilent };
 
 /** What a jobs list is asked for. */
 export interface IJobsQuery {
   states?: readonly JobState[];
   search?: string;
+  backends?: readonly string[];
+  environments?: readonly string[];
+  /** ISO 8601 with a zone. */
+  since?: string;
+  sweep?: boolean;
+  /** States whose jobs are counted and not listed. */
+  skip?: readonly JobState[];
+  order?: 'newest' | 'groups';
   limit?: number;
   cursor?: string | null;
 }
 
-interface ICall {
+/** What can be done to many jobs at once. */
+export type BulkVerb = 'cancel' | 'rerun' | 'delete';
+
+/** What a call is made of. */
+export interface ICall {
   method?: 'GET' | 'POST' | 'DELETE';
   body?: unknown;
   key?: string;
@@ -87,37 +78,50 @@ export function newKey(): string {
 export class Client {
   constructor(readonly settings: ServerConnection.ISettings) {}
 
-  jobs(query: IJobsQuery = {}): Promise<JobPage> {
+  jobs(query: IJobsQuery = {}): Promise<FoundJobs> {
     const found = new URLSearchParams();
-    for (const state of query.states ?? []) {
-      found.append('state', state);
+    const lists = {
+      state: query.states,
+      backend: query.backends,
+      environment: query.environments,
+      skip: query.skip
+    };
+    for (const [name, values] of Object.entries(lists)) {
+      values?.forEach(value => found.append(name, value));
     }
-    if (query.search) {
-      found.set('search', query.search);
+    const { search, since, sweep, order, limit, cursor } = query;
+    const single = { search, since, sweep, order, limit, cursor };
+    for (const [name, value] of Object.entries(single)) {
+      if (value !== undefined && value !== null && value !== '') {
+        found.set(name, String(value));
+      }
     }
-    if (query.limit) {
-      found.set('limit', String(query.limit));
-    }
-    if (query.cursor) {
-      found.set('cursor', query.cursor);
-    }
-    return this._call('jobs', { query: found });
+    return this.call('jobs', { query: found });
+  }
+
+  /** Do one thing to many jobs, as many as there is time for in one call. */
+  bulk(verb: BulkVerb, request: BulkRequest, key: string): Promise<BulkAnswer> {
+    return this.call(`jobs/bulk/${verb}`, {
+      method: 'POST',
+      body: request,
+      key: verb === 'rerun' ? key : undefined
+    });
   }
 
   form(source: string): Promise<SubmitForm> {
-    return this._call('jobs/form', { query: new URLSearchParams({ source }) });
+    return this.call('jobs/form', { query: new URLSearchParams({ source }) });
   }
 
   draft(request: JobRequest): Promise<Draft> {
-    return this._call('jobs/draft', { method: 'POST', body: request });
+    return this.call('jobs/draft', { method: 'POST', body: request });
   }
 
   submit(request: JobRequest, key: string): Promise<JobRecord> {
-    return this._call('jobs', { method: 'POST', body: request, key });
+    return this.call('jobs', { method: 'POST', body: request, key });
   }
 
   rerun(id: string, request: RerunRequest, key: string): Promise<JobRecord> {
-    return this._call(`jobs/${id}/rerun`, {
+    return this.call(`jobs/${id}/rerun`, {
       method: 'POST',
       body: request,
       key
@@ -125,72 +129,139 @@ export class Client {
   }
 
   details(id: string): Promise<JobDetails> {
-    return this._call(`jobs/${id}`);
+    return this.call(`jobs/${id}`);
+  }
+
+  /** What differs between two jobs, or two points of sweeps. */
+  diff(
+    a: { id: string; point: number | null },
+    b: { id: string; point: number | null }
+  ): Promise<JobDiff> {
+    const query = new URLSearchParams();
+    Object.entries({ a_point: a.point, b_point: b.point }).forEach(
+      ([name, point]) => point !== null && query.set(name, String(point))
+    );
+    return this.call(`jobs/${a.id}/diff/${b.id}`, { query });
   }
 
   cancel(id: string): Promise<JobRecord> {
-    return this._call(`jobs/${id}/cancel`, { method: 'POST', body: {} });
+    return this.call(`jobs/${id}/cancel`, { method: 'POST', body: {} });
+  }
+
+  /** Let a job go that its batch system holds; what is left out stays as it asks now. */
+  release(id: string, request: ReleaseRequest): Promise<JobRecord> {
+    return this.call(`jobs/${id}/release`, { method: 'POST', body: request });
   }
 
   remove(id: string): Promise<void> {
-    return this._call(`jobs/${id}`, { method: 'DELETE' });
+    return this.call(`jobs/${id}`, { method: 'DELETE' });
   }
 
   log(id: string, start: number): Promise<LogChunk> {
     const query = new URLSearchParams({ start: String(start) });
-    return this._call(`jobs/${id}/log`, { query });
+    return this.call(`jobs/${id}/log`, { query });
+  }
+
+  /** One page of the points of a sweep. */
+  points(
+    id: string,
+    query: {
+      states: readonly JobState[];
+      search: string;
+      sort: string;
+      order: 'asc' | 'desc';
+      limit: number;
+      cursor: string | null;
+    }
+  ): Promise<PointPage> {
+    const { states, search, sort, order, limit, cursor } = query;
+    const found = new URLSearchParams({ sort, order, limit: String(limit) });
+    states.forEach(state => found.append('state', state));
+    if (search) {
+      found.set('search', search);
+    }
+    if (cursor) {
+      found.set('cursor', cursor);
+    }
+    return this.call(`jobs/${id}/points`, { query: found });
+  }
+
+  pointLog(id: string, point: number, start: number): Promise<LogChunk> {
+    const query = new URLSearchParams({ start: String(start) });
+    return this.call(`jobs/${id}/points/${point}/log`, { query });
+  }
+
+  pointNotebook(id: string, point: number): Promise<JobNotebook> {
+    return this.call(`jobs/${id}/points/${point}/notebook`);
+  }
+
+  cancelPoint(id: string, point: number): Promise<JobRecord> {
+    return this.call(`jobs/${id}/points/${point}/cancel`, {
+      method: 'POST',
+      body: {}
+    });
+  }
+
+  /** All points of a sweep as the text of a CSV file. */
+  async pointsCsv(id: string): Promise<string> {
+    const url = URLExt.join(
+      this.settings.baseUrl,
+      `mlinfn/api/v1/jobs/${id}/points.csv`
+    );
+    const response = await ServerConnection.makeRequest(url, {}, this.settings);
+    return response.ok ? response.text() : readAnswer<never>(response);
   }
 
   notebook(id: string): Promise<JobNotebook> {
-    return this._call(`jobs/${id}/notebook`);
+    return this.call(`jobs/${id}/notebook`);
   }
 
   kernel(id: string): Promise<DebugKernel> {
-    return this._call(`jobs/${id}/kernel`, { method: 'POST', body: {} });
+    return this.call(`jobs/${id}/kernel`, { method: 'POST', body: {} });
   }
 
   cleanup(request: CleanupRequest): Promise<CleanupPlan> {
-    return this._call('jobs/cleanup', { method: 'POST', body: request });
+    return this.call('jobs/cleanup', { method: 'POST', body: request });
   }
 
   environments(): Promise<EnvironmentList> {
-    return this._call('environments');
+    return this.call('environments');
   }
 
   environment(name: string): Promise<EnvironmentDetails> {
-    return this._call(environmentPath(name));
+    return this.call(environmentPath(name));
   }
 
   environmentHistory(name: string): Promise<EnvironmentHistory> {
-    return this._call(`${environmentPath(name)}/history`);
+    return this.call(`${environmentPath(name)}/history`);
   }
 
   exportEnvironment(name: string, form: ExportForm): Promise<ExportedFile> {
     const query = new URLSearchParams({ form });
-    return this._call(`${environmentPath(name)}/export`, { query });
+    return this.call(`${environmentPath(name)}/export`, { query });
   }
 
   /** What is other in `right` than in `left`; both are `NAME` or `NAME@DIGEST`. */
   difference(left: string, right: string): Promise<Difference> {
     const query = new URLSearchParams({ left, right });
-    return this._call('environments/difference', { query });
+    return this.call('environments/difference', { query });
   }
 
   searchPackages(search: string): Promise<PackageMatches> {
     const query = new URLSearchParams({ search });
-    return this._call('environments/packages', { query });
+    return this.call('environments/packages', { query });
   }
 
   tasks(): Promise<TaskList> {
-    return this._call('environments/tasks');
+    return this.call('environments/tasks');
   }
 
   task(id: string): Promise<Task> {
-    return this._call(`environments/tasks/${id}`);
+    return this.call(`environments/tasks/${id}`);
   }
 
   startTask(request: TaskRequest, key: string): Promise<Task> {
-    return this._call('environments/tasks', {
+    return this.call('environments/tasks', {
       method: 'POST',
       body: request,
       key
@@ -198,7 +269,7 @@ export class Client {
   }
 
   cancelTask(id: string): Promise<Task> {
-    return this._call(`environments/tasks/${id}/cancel`, {
+    return this.call(`environments/tasks/${id}/cancel`, {
       method: 'POST',
       body: {}
     });
@@ -206,14 +277,14 @@ export class Client {
 
   /** `image`: the kernel that runs out of the packed file. */
   registerKernel(name: string, image: boolean): Promise<RegisteredKernel> {
-    return this._call(`${environmentPath(name)}/kernel`, {
+    return this.call(`${environmentPath(name)}/kernel`, {
       method: 'POST',
       body: { image }
     });
   }
 
   unregisterKernel(name: string, image: boolean): Promise<RegisteredKernel> {
-    return this._call(`${environmentPath(name)}/kernel`, {
+    return this.call(`${environmentPath(name)}/kernel`, {
       method: 'DELETE',
       query: new URLSearchParams(image ? { image: 'true' } : {})
     });
@@ -221,24 +292,30 @@ export class Client {
 
   removeEnvironment(name: string, force: boolean): Promise<DeletedEnvironment> {
     const query = new URLSearchParams(force ? { force: 'true' } : {});
-    return this._call(environmentPath(name), { method: 'DELETE', query });
+    return this.call(environmentPath(name), { method: 'DELETE', query });
   }
 
   /** What nobody uses any more; nothing is removed. */
   garbage(): Promise<GcPlan> {
-    return this._call('environments/gc');
+    return this.call('environments/gc');
   }
 
   gpus(): Promise<GpuSnapshot> {
-    return this._call('gpus');
+    return this.call('gpus');
   }
 
   gpuHistory(uuid: string, seconds: number): Promise<GpuHistory> {
     const query = new URLSearchParams({ seconds: String(seconds) });
-    return this._call(`gpus/${encodeURIComponent(uuid)}/history`, { query });
+    return this.call(`gpus/${encodeURIComponent(uuid)}/history`, { query });
   }
 
-  private async _call<T>(path: string, call: ICall = {}): Promise<T> {
+  /** Keep idle accelerators of this session a while longer. */
+  keepSession(): Promise<SessionView> {
+    return this.call('session/keep', { method: 'POST', body: {} });
+  }
+
+  /** One call; the answer's JSON, or one of the errors above. */
+  async call<T>(path: string, call: ICall = {}): Promise<T> {
     const query = call.query?.toString();
     const url =
       URLExt.join(this.settings.baseUrl, 'mlinfn/api/v1', path) +
@@ -271,45 +348,4 @@ export class Client {
 
 function environmentPath(name: string): string {
   return `environments/${encodeURIComponent(name)}`;
-}
-
-/** The JSON of an answer, or the error that it means. */
-export async function readAnswer<T>(response: Response): Promise<T> {
-  if (response.status === 204) {
-    return undefined as T;
-  }
-  const text = await response.text();
-  let answer: unknown;
-  try {
-    answer = JSON.parse(text);
-  } catch {
-    if (response.status >= 500) {
-      throw new ApiProblem(
-        response.status,
-        'server-error',
-        `The server could not answer (HTTP ${response.status}).`
-      );
-    }
-    throw new NoServerPart();
-  }
-  if (!response.ok) {
-    throw problemOf(response.status, answer);
-  }
-  return answer as T;
-}
-
-function problemOf(status: number, answer: unknown): ApiProblem {
-  const found = (answer ?? {}) as {
-    code?: string;
-    detail?: string;
-    title?: string;
-    message?: string;
-    problems?: Problem[];
-  };
-  return new ApiProblem(
-    status,
-    found.code ?? 'error',
-    found.detail || found.title || found.message || `HTTP ${status}`,
-    found.problems ?? []
-  );
 }

@@ -4,6 +4,125 @@
  */
 
 export interface paths {
+  '/mlinfn/api/v1/areas': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The storage areas of this session, as they are now */
+    get: operations['listAreas'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/areas/{name}/backups': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The dated copies of an area, newest first */
+    get: operations['listBackups'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/areas/{name}/backups/{copy}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What lies in a folder of a copy, what was deleted since first */
+    get: operations['browseBackup'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/areas/{name}/backups/{copy}/deleted': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What a copy holds that the area does not any more */
+    get: operations['listDeleted'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/areas/{name}/notes': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Say in a group's area what you work on */
+    post: operations['addNote'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/areas/{name}/notes/{note}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Take one of your notes away */
+    delete: operations['removeNote'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/areas/{name}/restore': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Bring a file or folder of a copy back, beside the present one or in its place */
+    post: operations['restoreBackup'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/mlinfn/api/v1/doctor': {
     parameters: {
       query?: never;
@@ -252,11 +371,62 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** One page of jobs, newest first */
+    /** One page of jobs, newest first or grouped by state */
     get: operations['listJobs'];
     put?: never;
     /** Submit a notebook, a script or a cell as a job */
     post: operations['submitJob'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/bulk/cancel': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** End many jobs */
+    post: operations['cancelJobs'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/bulk/delete': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Delete many ended jobs and their folders */
+    post: operations['deleteJobs'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/bulk/rerun': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Submit many ended jobs again as they were */
+    post: operations['rerunJobs'];
     delete?: never;
     options?: never;
     head?: never;
@@ -306,6 +476,23 @@ export interface paths {
     };
     /** What a submit form needs: parameters, kernels, defaults */
     get: operations['jobForm'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{a}/diff/{b}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What differs between two jobs, or two points */
+    get: operations['diffJobs'];
     put?: never;
     post?: never;
     delete?: never;
@@ -400,6 +587,108 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/mlinfn/api/v1/jobs/{id}/points': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One page of a sweep's points, sorted as asked */
+    get: operations['listPoints'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/points.csv': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** All points of a sweep as CSV */
+    get: operations['readPointsCsv'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/points/{point}/cancel': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** End one point of a sweep */
+    post: operations['cancelPoint'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/points/{point}/log': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** A piece of a point's log */
+    get: operations['readPointLog'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/points/{point}/notebook': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** A point's notebook as far as it has come */
+    get: operations['readPointNotebook'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/release': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Let a job go that its batch system holds, with changes to what it asks for */
+    post: operations['releaseJob'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/mlinfn/api/v1/jobs/{id}/rerun': {
     parameters: {
       query?: never;
@@ -417,6 +706,40 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/mlinfn/api/v1/jobs/{id}/share': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Put a read-only copy of an ended job into an area */
+    post: operations['shareJob'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/jobs/{id}/unshare': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Take a shared copy of a job away again */
+    post: operations['unshareJob'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/mlinfn/api/v1/notebooks/save': {
     parameters: {
       query?: never;
@@ -428,6 +751,227 @@ export interface paths {
     put?: never;
     /** Ask the open JupyterLab to save a notebook */
     post: operations['saveNotebook'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/restores/{task}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How far a restore is, or how it ended */
+    get: operations['readRestore'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/restores/{task}/cancel': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Stop a restore; what it had begun is taken away */
+    post: operations['cancelRestore'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/session': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** This server's session on its hub, if it has one */
+    get: operations['readSession'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/session/keep': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Keep idle accelerators a while longer */
+    post: operations['keepSession'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/shared-jobs': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What people share in the areas, newest first */
+    get: operations['listSharedJobs'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/shared-jobs/{area}/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** All that is known of a shared job */
+    get: operations['readSharedJob'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/shared-jobs/{area}/{id}/diff/{mine}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What differs between a job of one's own and a shared one */
+    get: operations['diffSharedJob'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/shared-jobs/{area}/{id}/log': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** A piece of a shared job's log */
+    get: operations['readSharedLog'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/shared-jobs/{area}/{id}/notebook': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The notebook of a shared job with what it printed */
+    get: operations['readSharedNotebook'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/shared-jobs/{area}/{id}/points': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One page of a shared sweep's points, sorted as asked */
+    get: operations['listSharedPoints'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/shared-jobs/{area}/{id}/points.csv': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** All points of a shared sweep as CSV */
+    get: operations['readSharedPointsCsv'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/shared-jobs/{area}/{id}/points/{point}/log': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** A piece of the log of a shared sweep's point */
+    get: operations['readSharedPointLog'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/mlinfn/api/v1/shared-jobs/{area}/{id}/rerun': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Run a shared job as one's own, in one's own environment */
+    post: operations['rerunSharedJob'];
     delete?: never;
     options?: never;
     head?: never;
@@ -597,8 +1141,211 @@ export interface components {
       update_all: boolean;
     };
     /**
+     * Amendment
+     * @description One change of what a job asks for; ``why``: what had held it until then.
+     */
+    Amendment: {
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string;
+      before: components['schemas']['Asking'];
+      now: components['schemas']['Asking'];
+      /** @default null */
+      why: components['schemas']['Reason'] | null;
+    };
+    /**
+     * Area
+     * @description One storage area as a session sees it.
+     *
+     *     ``survives`` means: what lies there is kept when the session's container is removed.
+     *     ``group`` is the full path of the group that ``audience`` speaks of. ``batch`` names the
+     *     back-ends whose nodes see the area; ``None`` where nobody said. ``quota`` in bytes where one
+     *     is declared (the file system's own is measured). ``snapshots`` is the folder with the dated
+     *     read-only copies, where backups are kept.
+     */
+    Area: {
+      /**
+       * Audience
+       * @enum {string}
+       */
+      audience: 'you' | 'group' | 'everyone';
+      /**
+       * Batch
+       * @default null
+       */
+      batch: string[] | null;
+      /**
+       * Bucket
+       * @default null
+       */
+      bucket: string | null;
+      /**
+       * Group
+       * @default null
+       */
+      group: string | null;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind:
+        | 'private'
+        | 'shared'
+        | 'collabspace'
+        | 'envs'
+        | 'cvmfs'
+        | 'bucket'
+        | 'scratch';
+      /** Name */
+      name: string;
+      /** Path */
+      path: string;
+      /**
+       * Quota
+       * @default null
+       */
+      quota: number | null;
+      /**
+       * Snapshots
+       * @default null
+       */
+      snapshots: string | null;
+      /** Survives */
+      survives: boolean;
+      /** Title */
+      title: string;
+      /** Writable */
+      writable: boolean;
+    };
+    /**
+     * AreaList
+     * @description All areas of this session.
+     */
+    AreaList: {
+      /** Areas */
+      areas: components['schemas']['AreaState'][];
+      /**
+       * Taken At
+       * Format: date-time
+       */
+      taken_at: string;
+    };
+    /**
+     * AreaNote
+     * @description A note with its name in the area; ``mine``: you wrote it and may take it away.
+     */
+    AreaNote: {
+      /** Id */
+      id: string;
+      /** Mine */
+      mine: boolean;
+      /** Path */
+      path: string;
+      /** Person */
+      person: string;
+      /**
+       * Since
+       * Format: date-time
+       */
+      since: string;
+      /** Text */
+      text: string;
+    };
+    /**
+     * AreaState
+     * @description One area as it is now. ``place`` is its folder as the file browser names it (``None``:
+     *     outside of what the server shows). ``counting``: its size is being counted now.
+     */
+    AreaState: {
+      area: components['schemas']['Area'];
+      /**
+       * Copies
+       * @default 0
+       */
+      copies: number;
+      /**
+       * Counting
+       * @default false
+       */
+      counting: boolean;
+      /**
+       * Newest
+       * @default null
+       */
+      newest: string | null;
+      /**
+       * Notes
+       * @default []
+       */
+      notes: components['schemas']['AreaNote'][];
+      /**
+       * Place
+       * @default null
+       */
+      place: string | null;
+      /**
+       * Problem
+       * @default null
+       */
+      problem: string | null;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'ready' | 'silent' | 'missing' | 'refused';
+      /** @default null */
+      use: components['schemas']['AreaUse'] | null;
+    };
+    /**
+     * AreaUse
+     * @description How full an area is: of its quota when there is one, else of its file system.
+     */
+    AreaUse: {
+      /**
+       * Files
+       * @default null
+       */
+      files: number | null;
+      /**
+       * Measured At
+       * Format: date-time
+       */
+      measured_at: string;
+      /**
+       * Of
+       * @enum {string}
+       */
+      of: 'quota' | 'file system' | 'unknown';
+      /** Total */
+      total: number | null;
+      /** Used */
+      used: number | null;
+    };
+    /**
+     * Asking
+     * @description What a job asks for, as far as it can be changed; ``disk`` in bytes, ``None``: the system's
+     *     own default.
+     */
+    Asking: {
+      /** Cpus */
+      cpus: number;
+      /**
+       * Disk
+       * @default null
+       */
+      disk: number | null;
+      /** Memory */
+      memory: number;
+      /** Time */
+      time: number;
+    };
+    /**
      * Attempt
      * @description One start of a job. Exactly one attempt publishes its results.
+     *
+     *     ``lost_seconds``: work that was not in a checkpoint when it was evicted or ran out of time.
      */
     Attempt: {
       /**
@@ -621,6 +1368,13 @@ export interface components {
        * @default null
        */
       host: string | null;
+      /**
+       * Lost Seconds
+       * @default null
+       */
+      lost_seconds: number | null;
+      /** @default null */
+      node: components['schemas']['Node'] | null;
       /** Number */
       number: number;
       /** @default null */
@@ -648,7 +1402,7 @@ export interface components {
        *       "peak_memory": null
        *     }
        */
-      usage: components['schemas']['jupyter_mlinfn__model__jobs__Usage'];
+      usage: components['schemas']['jupyter_mlinfn__model__states__Usage'];
     };
     /**
      * BackendChoice
@@ -656,9 +1410,15 @@ export interface components {
      *
      *     ``limits`` is the most one job may ask for; ``None`` while the system is silent. What is
      *     submitted then waits until it speaks again.
-     *     ``shares_folder``: the job works in the notebook's own folder.
+     *     ``shares_folder``: the job works in the notebook's own folder. ``gpu_shapes``: of a place
+     *     without queues. ``offloads``: it may hand jobs on to machines elsewhere.
      */
     BackendChoice: {
+      /**
+       * Gpu Shapes
+       * @default []
+       */
+      gpu_shapes: components['schemas']['GpuShape'][];
       /** @default null */
       limits: components['schemas']['Resources'] | null;
       /**
@@ -668,6 +1428,11 @@ export interface components {
       missing: string;
       /** Name */
       name: string;
+      /**
+       * Offloads
+       * @default false
+       */
+      offloads: boolean;
       /**
        * Queues
        * @default []
@@ -680,6 +1445,164 @@ export interface components {
       shares_folder: boolean;
       /** Title */
       title: string;
+    };
+    /**
+     * BackupCopy
+     * @description One dated copy. ``files`` and ``size`` are all of it; ``added`` is what this copy alone
+     *     took on the disk when it was made. ``changed`` files were written to while they were copied,
+     *     ``unreadable`` ones are not in it.
+     */
+    BackupCopy: {
+      /** Added */
+      added: number;
+      /**
+       * Changed
+       * @default 0
+       */
+      changed: number;
+      /** Files */
+      files: number;
+      /** Id */
+      id: string;
+      /**
+       * Made At
+       * Format: date-time
+       */
+      made_at: string;
+      /** Size */
+      size: number;
+      /**
+       * Skipped
+       * @default 0
+       */
+      skipped: number;
+      /**
+       * Unreadable
+       * @default 0
+       */
+      unreadable: number;
+    };
+    /**
+     * BackupEntry
+     * @description One name in a copy. ``deleted``: it is not in the area any more.
+     */
+    BackupEntry: {
+      /** Deleted */
+      deleted: boolean;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'folder' | 'file' | 'link' | 'other';
+      /**
+       * Modified
+       * Format: date-time
+       */
+      modified: string;
+      /** Name */
+      name: string;
+      /** Path */
+      path: string;
+      /**
+       * Size
+       * @default null
+       */
+      size: number | null;
+    };
+    /**
+     * BackupFolder
+     * @description What lies in one folder of a copy: what was deleted since first, then folders, then files.
+     *     ``more``: so many names are not listed.
+     */
+    BackupFolder: {
+      /** Copy Id */
+      copy_id: string;
+      /** Entries */
+      entries: components['schemas']['BackupEntry'][];
+      /**
+       * More
+       * @default 0
+       */
+      more: number;
+      /** Path */
+      path: string;
+    };
+    /**
+     * BackupList
+     * @description The copies of an area, newest first.
+     */
+    BackupList: {
+      /** Copies */
+      copies: components['schemas']['BackupCopy'][];
+    };
+    /**
+     * BulkAnswer
+     * @description What became of every job this call came to; ``next`` when more of them match.
+     */
+    BulkAnswer: {
+      /**
+       * Next
+       * @default null
+       */
+      next: string | null;
+      /** Results */
+      results: components['schemas']['BulkResult'][];
+    };
+    /**
+     * BulkRequest
+     * @description One thing to be done to many jobs: those named in ``jobs``, or all that are ``matching``.
+     *
+     *     One call does what can be done in a few seconds. Go on with the jobs that have no result, or
+     *     with the answer's ``next`` as ``cursor``. ``outputs``: delete the output folders as well.
+     */
+    BulkRequest: {
+      /**
+       * Cursor
+       * @default null
+       */
+      cursor: string | null;
+      /**
+       * Jobs
+       * @default []
+       */
+      jobs: string[];
+      /** @default null */
+      matching: components['schemas']['JobFilter'] | null;
+      /**
+       * Outputs
+       * @default false
+       */
+      outputs: boolean;
+    };
+    /**
+     * BulkResult
+     * @description What became of one job. ``made``: the job a rerun gave. ``text``: why it did not work.
+     */
+    BulkResult: {
+      /**
+       * Code
+       * @default null
+       */
+      code: string | null;
+      /** Id */
+      id: string;
+      /**
+       * Made
+       * @default null
+       */
+      made: string | null;
+      /**
+       * Name
+       * @default null
+       */
+      name: string | null;
+      /** Ok */
+      ok: boolean;
+      /**
+       * Text
+       * @default null
+       */
+      text: string | null;
     };
     /**
      * BundledFile
@@ -696,7 +1619,7 @@ export interface components {
        * Role
        * @enum {string}
        */
-      role: 'notebook' | 'module' | 'input';
+      role: 'notebook' | 'module' | 'input' | 'lock';
       /** Sha256 */
       sha256: string | null;
       /** Size */
@@ -1018,12 +1941,118 @@ export interface components {
       text: string;
     };
     /**
+     * DeletedFiles
+     * @description What a copy holds that the area does not any more, the topmost name of each.
+     *     ``complete``: everything was looked at.
+     */
+    DeletedFiles: {
+      /** Complete */
+      complete: boolean;
+      /** Copy Id */
+      copy_id: string;
+      /** Entries */
+      entries: components['schemas']['BackupEntry'][];
+    };
+    /**
      * Diagnosis
      * @description All checks, in the order people read them.
      */
     Diagnosis: {
       /** Checks */
       checks: components['schemas']['Check'][];
+    };
+    /**
+     * DiffItem
+     * @description One thing in two jobs; ``kind`` says how to show the values.
+     *
+     *     ``detail`` are lines of text that begin with ``+`` (only in b), ``-`` (only in a) or a blank.
+     */
+    DiffItem: {
+      /** @default null */
+      a: components['schemas']['JsonValue'];
+      /** @default null */
+      b: components['schemas']['JsonValue'];
+      /**
+       * Detail
+       * @default []
+       */
+      detail: string[];
+      /**
+       * Kind
+       * @default value
+       * @enum {string}
+       */
+      kind: 'text' | 'value' | 'bytes' | 'seconds' | 'hash' | 'time';
+      /** Name */
+      name: string;
+      /**
+       * Standing
+       * @enum {string}
+       */
+      standing: 'equal' | 'changed' | 'only-a' | 'only-b' | 'unknown';
+    };
+    /**
+     * DiffSection
+     * @description One part of the comparison. ``same`` is ``None`` when there is nothing on either side.
+     *
+     *     ``note`` says what could not be compared, and why.
+     */
+    DiffSection: {
+      /**
+       * Items
+       * @default []
+       */
+      items: components['schemas']['DiffItem'][];
+      /**
+       * Name
+       * @enum {string}
+       */
+      name:
+        | 'parameters'
+        | 'environment'
+        | 'packages'
+        | 'code'
+        | 'git'
+        | 'inputs'
+        | 'outputs'
+        | 'printed'
+        | 'values'
+        | 'resources'
+        | 'node'
+        | 'timings';
+      /**
+       * Note
+       * @default null
+       */
+      note: string | null;
+      /** Same */
+      same: boolean | null;
+      /** Title */
+      title: string;
+    };
+    /**
+     * DiffedJob
+     * @description Which job, or which ``point`` of a sweep, stands on one side.
+     */
+    DiffedJob: {
+      /** Backend */
+      backend: string;
+      /** Id */
+      id: string;
+      /** Name */
+      name: string;
+      /**
+       * Point
+       * @default null
+       */
+      point: number | null;
+      /** State */
+      state: string;
+      /**
+       * Submitted At
+       * Format: date-time
+       */
+      submitted_at: string;
     };
     /**
      * Difference
@@ -1044,6 +2073,8 @@ export interface components {
      *
      *     ``parameters`` are those of the notebook's cell; ``accepted`` the values the job would get.
      *     ``remedy`` is what can be done at once about an environment that is not what its lock says.
+     *     ``backend`` is where it would go, ``why`` says so where that was chosen automatically;
+     *     ``places`` is what every place says, the preferred first.
      */
     Draft: {
       /**
@@ -1053,6 +2084,11 @@ export interface components {
       accepted: {
         [key: string]: components['schemas']['JsonValue'];
       };
+      /**
+       * Backend
+       * @default null
+       */
+      backend: string | null;
       /** @default null */
       environment: components['schemas']['EnvironmentName'] | null;
       /** @default null */
@@ -1085,12 +2121,35 @@ export interface components {
        */
       parameters: components['schemas']['Parameter'][];
       /**
+       * Places
+       * @default []
+       */
+      places: components['schemas']['Outlook'][];
+      /**
        * Problems
        * @default []
        */
       problems: components['schemas']['Problem'][];
       /** @default null */
       remedy: components['schemas']['Remedy'] | null;
+      /**
+       * @default {
+       *       "cpus": 1,
+       *       "gpu_memory": null,
+       *       "gpu_model": null,
+       *       "gpus": 0,
+       *       "memory": 2147483648,
+       *       "time": 3600
+       *     }
+       */
+      resources: components['schemas']['Resources'];
+      /** @default null */
+      sweep: components['schemas']['SweepDraft'] | null;
+      /**
+       * Why
+       * @default null
+       */
+      why: string | null;
     };
     /**
      * DriverFacts
@@ -1453,14 +2512,110 @@ export interface components {
       text: string;
     };
     /**
+     * Fingerprint
+     * @description One hash for each thing that determines what a job computes, and ``all`` over them.
+     *
+     *     Two jobs with the same ``all`` were asked for exactly the same. ``None``: there is none of
+     *     it, or (``inputs``) one of them is known by size and time only. ``environment`` is the digest
+     *     of lock or inventory, ``image`` that of the image's bytes.
+     */
+    Fingerprint: {
+      /** All */
+      all: string;
+      /**
+       * Changes
+       * @default null
+       */
+      changes: string | null;
+      /** Code */
+      code: string;
+      /**
+       * Commit
+       * @default null
+       */
+      commit: string | null;
+      /**
+       * Environment
+       * @default null
+       */
+      environment: string | null;
+      /**
+       * Image
+       * @default null
+       */
+      image: string | null;
+      /**
+       * Inputs
+       * @default null
+       */
+      inputs: string | null;
+      /**
+       * Modules
+       * @default null
+       */
+      modules: string | null;
+      /** Parameters */
+      parameters: string;
+      /**
+       * Seed
+       * @default null
+       */
+      seed: number | null;
+    };
+    /**
      * Forecast
-     * @description What would happen to a draft now.
+     * @description What would happen to a draft now. ``expected_start`` and ``position`` (jobs before it)
+     *     where the system tells them; an expected start is a guess, and ``text`` says so.
      */
     Forecast: {
+      /**
+       * Expected Start
+       * @default null
+       */
+      expected_start: string | null;
+      /**
+       * Position
+       * @default null
+       */
+      position: number | null;
       /** Starts Now */
       starts_now: boolean;
       /** Text */
       text: string;
+    };
+    /**
+     * FoundJobs
+     * @description One page of the jobs that a filter lets through.
+     *
+     *     ``matching`` counts all of them by state, on all pages. ``choices`` comes with the first page.
+     */
+    FoundJobs: {
+      /** @default null */
+      choices: components['schemas']['JobChoices'] | null;
+      /**
+       * @default {
+       *       "by_state": {},
+       *       "failed_today": 0,
+       *       "queued": 0,
+       *       "running": 0,
+       *       "total": 0
+       *     }
+       */
+      counts: components['schemas']['JobCounts'];
+      /** Jobs */
+      jobs: components['schemas']['JobRecord'][];
+      /**
+       * Matching
+       * @default {}
+       */
+      matching: {
+        [key: string]: number;
+      };
+      /**
+       * Next
+       * @default null
+       */
+      next: string | null;
     };
     /**
      * FoundPackage
@@ -1545,6 +2700,60 @@ export interface components {
       size: number;
     };
     /**
+     * GitState
+     * @description The repository that holds the notebook, as it was at submit.
+     *
+     *     ``commit`` is ``None`` before the first one, ``branch`` where none is checked out. ``dirty``
+     *     and ``diff_sha256`` (of the changes of tracked files against ``commit``) are ``None`` where
+     *     that could not be told; ``note`` says why. The changes lie in the bundle as ``diff_file``
+     *     where they are at most 1 MiB, with secrets masked if ``masked``: the hash is that of the
+     *     changes as they were.
+     */
+    GitState: {
+      /**
+       * Branch
+       * @default null
+       */
+      branch: string | null;
+      /**
+       * Commit
+       * @default null
+       */
+      commit: string | null;
+      /**
+       * Diff File
+       * @default null
+       */
+      diff_file: string | null;
+      /**
+       * Diff Sha256
+       * @default null
+       */
+      diff_sha256: string | null;
+      /**
+       * Diff Size
+       * @default null
+       */
+      diff_size: number | null;
+      /**
+       * Dirty
+       * @default null
+       */
+      dirty: boolean | null;
+      /** Folder */
+      folder: string;
+      /**
+       * Masked
+       * @default false
+       */
+      masked: boolean;
+      /**
+       * Note
+       * @default null
+       */
+      note: string | null;
+    };
+    /**
      * GpuChanges
      * @description What changed since the frame before, as ``gpus/deltas.py`` writes it.
      *
@@ -1583,6 +2792,27 @@ export interface components {
       times: number[];
       /** Uuid */
       uuid: string;
+    };
+    /**
+     * GpuShape
+     * @description One kind of GPU or MIG slice: ``memory`` in bytes, ``None`` where nobody knows; ``free`` is
+     *     ``None`` where the system does not tell.
+     */
+    GpuShape: {
+      /**
+       * Free
+       * @default null
+       */
+      free: number | null;
+      /**
+       * Memory
+       * @default null
+       */
+      memory: number | null;
+      /** Name */
+      name: string;
+      /** Total */
+      total: number;
     };
     /**
      * GpuSnapshot
@@ -1738,6 +2968,80 @@ export interface components {
       user: string | null;
     };
     /**
+     * HubSession
+     * @description One session. ``state`` is ``None`` without a device; ``idle_since`` while it idles.
+     *
+     *     ``keep_seconds`` is how much longer one keep lasts, ``keeps_left`` how many there are until
+     *     the accelerators work again.
+     */
+    HubSession: {
+      /**
+       * Asked At
+       * Format: date-time
+       */
+      asked_at: string;
+      /**
+       * Devices
+       * @default []
+       */
+      devices: components['schemas']['SessionDevice'][];
+      /**
+       * Idle Since
+       * @default null
+       */
+      idle_since: string | null;
+      /**
+       * Keep Seconds
+       * @default 3600
+       */
+      keep_seconds: number;
+      /**
+       * Keeps Left
+       * @default 0
+       */
+      keeps_left: number;
+      /**
+       * Measurement
+       * @default null
+       */
+      measurement: string | null;
+      /**
+       * Server
+       * @default
+       */
+      server: string;
+      /**
+       * State
+       * @default null
+       */
+      state: ('busy' | 'idle' | 'unknown') | null;
+      /**
+       * Until
+       * @default null
+       */
+      until: string | null;
+      /** User */
+      user: string;
+      /** @default null */
+      warning: components['schemas']['IdleWarning'] | null;
+    };
+    /**
+     * IdleWarning
+     * @description The session ends at ``release_at`` unless its accelerators work again or she keeps them.
+     */
+    IdleWarning: {
+      /**
+       * Release At
+       * Format: date-time
+       */
+      release_at: string;
+      /**
+       * Since
+       * Format: date-time
+       */
+      since: string;
+    };
+    /**
      * ImageBelow
      * @description The image that a layer lies over: where it was, and ``sha256:…`` of its bytes.
      */
@@ -1765,10 +3069,33 @@ export interface components {
       deleted: string[];
     };
     /**
+     * JobChoices
+     * @description What a list can be narrowed to: the places and environments that its jobs have.
+     */
+    JobChoices: {
+      /**
+       * Backends
+       * @default []
+       */
+      backends: string[];
+      /**
+       * Environments
+       * @default []
+       */
+      environments: string[];
+    };
+    /**
      * JobCounts
-     * @description Numbers above the list.
+     * @description Numbers above the list, and of every state that jobs are in.
      */
     JobCounts: {
+      /**
+       * By State
+       * @default {}
+       */
+      by_state: {
+        [key: string]: number;
+      };
       /**
        * Failed Today
        * @default 0
@@ -1792,12 +3119,21 @@ export interface components {
     };
     /**
      * JobDetails
-     * @description All that is known of one job.
+     * @description All that is known of one job. ``verdict``: whether an exact rerun gave the same outputs.
+     *     ``amendments``: how what it asks for was changed; ``release``: how it can be let go if held.
      */
     JobDetails: {
+      /**
+       * Amendments
+       * @default []
+       */
+      amendments: components['schemas']['Amendment'][];
       /** Attempts */
       attempts: components['schemas']['Attempt'][];
+      fingerprint: components['schemas']['Fingerprint'];
       job: components['schemas']['JobRecord'];
+      /** @default null */
+      release: components['schemas']['ReleaseOffer'] | null;
       spec: components['schemas']['JobSpec'];
       /**
        * Values
@@ -1806,6 +3142,71 @@ export interface components {
       values: {
         [key: string]: components['schemas']['JsonValue'];
       }[];
+      /** @default null */
+      verdict: components['schemas']['Verdict'] | null;
+    };
+    /**
+     * JobDiff
+     * @description Two jobs beside each other; ``same_outputs`` is ``None`` where nothing can be compared.
+     */
+    JobDiff: {
+      a: components['schemas']['DiffedJob'];
+      b: components['schemas']['DiffedJob'];
+      /** Same Outputs */
+      same_outputs: boolean | null;
+      /** Same Request */
+      same_request: boolean;
+      /** Sections */
+      sections: components['schemas']['DiffSection'][];
+      /** Text */
+      text: string;
+    };
+    /**
+     * JobFilter
+     * @description Which jobs; what is left out does not limit.
+     *
+     *     Several values of one field mean any of them; ``search`` means all of its words. ``since``:
+     *     submitted at that time or later. ``sweep``: sweeps only, or single jobs only.
+     */
+    JobFilter: {
+      /**
+       * Backend
+       * @default []
+       */
+      backend: string[];
+      /**
+       * Environment
+       * @default []
+       */
+      environment: string[];
+      /**
+       * Search
+       * @default null
+       */
+      search: string | null;
+      /**
+       * Since
+       * @default null
+       */
+      since: string | null;
+      /**
+       * State
+       * @default []
+       */
+      state: (
+        | 'queued'
+        | 'starting'
+        | 'running'
+        | 'evicted'
+        | 'succeeded'
+        | 'failed'
+        | 'cancelled'
+      )[];
+      /**
+       * Sweep
+       * @default null
+       */
+      sweep: boolean | null;
     };
     /**
      * JobNotebook
@@ -1831,6 +3232,7 @@ export interface components {
     JobPage: {
       /**
        * @default {
+       *       "by_state": {},
        *       "failed_today": 0,
        *       "queued": 0,
        *       "running": 0,
@@ -1850,9 +3252,20 @@ export interface components {
      * JobRecord
      * @description What is shown of a job (one line of a list). ``output`` is the published notebook's path.
      *
-     *     ``cancelling`` is true from the request until the job has ended.
+     *     ``cancelling`` is true from the request until the job has ended. ``evictions``: attempts that
+     *     gave their place to another job; ``checkpoint_at``: when its newest checkpoint was saved.
      */
     JobRecord: {
+      /**
+       * After
+       * @default []
+       */
+      after: string[];
+      /**
+       * After Ok
+       * @default []
+       */
+      after_ok: string[];
       /**
        * Attempts
        * @default 0
@@ -1871,6 +3284,16 @@ export interface components {
        */
       cancelling: boolean;
       /**
+       * Charge
+       * @default null
+       */
+      charge: string | null;
+      /**
+       * Checkpoint At
+       * @default null
+       */
+      checkpoint_at: string | null;
+      /**
        * Ended At
        * @default null
        */
@@ -1881,6 +3304,11 @@ export interface components {
        * @default false
        */
       evictable: boolean;
+      /**
+       * Evictions
+       * @default 0
+       */
+      evictions: number;
       /** Id */
       id: string;
       /**
@@ -1890,6 +3318,16 @@ export interface components {
       kind: 'notebook' | 'cell' | 'script' | 'command';
       /** Name */
       name: string;
+      /**
+       * Notify
+       * @default []
+       */
+      notify: string[];
+      /**
+       * Offload
+       * @default false
+       */
+      offload: boolean;
       /**
        * Output
        * @default null
@@ -1919,6 +3357,28 @@ export interface components {
        */
       rerun_of: string | null;
       resources: components['schemas']['Resources'];
+      /**
+       * Retries
+       * @default 0
+       */
+      retries: number;
+      /**
+       * Retry On
+       * @default []
+       */
+      retry_on: (
+        | 'notebook-error'
+        | 'command-failed'
+        | 'kernel-died'
+        | 'out-of-memory'
+        | 'time-limit'
+        | 'disk-full'
+      )[];
+      /**
+       * Secrets
+       * @default []
+       */
+      secrets: string[];
       /** Source */
       source: string;
       /**
@@ -1943,6 +3403,8 @@ export interface components {
        * Format: date-time
        */
       submitted_at: string;
+      /** @default null */
+      sweep: components['schemas']['SweepCounts'] | null;
       /**
        * Try First
        * @default false
@@ -1959,7 +3421,7 @@ export interface components {
        *       "peak_memory": null
        *     }
        */
-      usage: components['schemas']['jupyter_mlinfn__model__jobs__Usage'];
+      usage: components['schemas']['jupyter_mlinfn__model__states__Usage'];
     };
     /**
      * JobRequest
@@ -1971,13 +3433,25 @@ export interface components {
      *     ``raw_parameters`` and take the type of the notebook's default.
      *     ``create_parameters_cell`` allows a new first cell for parameters that have no cell.
      *     ``cell`` limits the job to this one cell's text (``%%mlinfn submit``).
-     *     ``queue`` names one of the back-end's queues (``None``: its default), ``charge`` the group
-     *     or account that pays.
+     *     ``backend`` ``auto``: where it starts first. ``queue`` names one of the back-end's queues
+     *     (``None``: its default), ``charge`` the group or account that pays. ``sweep`` makes one job
+     *     with many points. ``seed`` is told to the job (``MLINFN_SEED``) and fixes the order of
+     *     Python's hashes.
      */
     JobRequest: {
       /**
+       * After
+       * @default []
+       */
+      after: string[];
+      /**
+       * After Ok
+       * @default []
+       */
+      after_ok: string[];
+      /**
        * Backend
-       * @default local
+       * @default auto
        */
       backend: string;
       /**
@@ -2016,6 +3490,16 @@ export interface components {
        */
       name: string | null;
       /**
+       * Notify
+       * @default []
+       */
+      notify: string[];
+      /**
+       * Offload
+       * @default false
+       */
+      offload: boolean;
+      /**
        * Outputs
        * @default []
        */
@@ -2042,14 +3526,45 @@ export interface components {
       /**
        * @default {
        *       "cpus": 1,
+       *       "gpu_memory": null,
+       *       "gpu_model": null,
        *       "gpus": 0,
        *       "memory": 2147483648,
        *       "time": 3600
        *     }
        */
       resources: components['schemas']['Resources'];
+      /**
+       * Retries
+       * @default 0
+       */
+      retries: number;
+      /**
+       * Retry On
+       * @default []
+       */
+      retry_on: (
+        | 'notebook-error'
+        | 'command-failed'
+        | 'kernel-died'
+        | 'out-of-memory'
+        | 'time-limit'
+        | 'disk-full'
+      )[];
+      /**
+       * Secrets
+       * @default []
+       */
+      secrets: string[];
+      /**
+       * Seed
+       * @default null
+       */
+      seed: number | null;
       /** Source */
       source: string;
+      /** @default null */
+      sweep: components['schemas']['Sweep'] | null;
       /**
        * Try First
        * @default false
@@ -2059,8 +3574,22 @@ export interface components {
     /**
      * JobSpec
      * @description Immutable: what was asked and what was captured. Written to ``job.json`` before commit.
+     *
+     *     A sweep has ``points`` (0: no sweep), whose own parameters lie in ``points.jsonl`` beside it;
+     *     ``throttle`` of them may run at once, ``points_sha256`` is the hash of that file. ``exact``:
+     *     it repeats ``rerun_of`` with the same code, environment and inputs, or does not run.
      */
     JobSpec: {
+      /**
+       * After
+       * @default []
+       */
+      after: string[];
+      /**
+       * After Ok
+       * @default []
+       */
+      after_ok: string[];
       /** Backend */
       backend: string;
       /**
@@ -2080,10 +3609,17 @@ export interface components {
        */
       evictable: boolean;
       /**
+       * Exact
+       * @default false
+       */
+      exact: boolean;
+      /**
        * Files
        * @default []
        */
       files: components['schemas']['BundledFile'][];
+      /** @default null */
+      git: components['schemas']['GitState'] | null;
       /** Id */
       id: string;
       /**
@@ -2099,6 +3635,16 @@ export interface components {
       kind: 'notebook' | 'cell' | 'script' | 'command';
       /** Name */
       name: string;
+      /**
+       * Notify
+       * @default []
+       */
+      notify: string[];
+      /**
+       * Offload
+       * @default false
+       */
+      offload: boolean;
       /** Output Folder */
       output_folder: string;
       /**
@@ -2114,6 +3660,16 @@ export interface components {
         [key: string]: components['schemas']['JsonValue'];
       };
       /**
+       * Points
+       * @default 0
+       */
+      points: number;
+      /**
+       * Points Sha256
+       * @default null
+       */
+      points_sha256: string | null;
+      /**
        * Queue
        * @default null
        */
@@ -2125,11 +3681,38 @@ export interface components {
       rerun_of: string | null;
       resources: components['schemas']['Resources'];
       /**
+       * Retries
+       * @default 0
+       */
+      retries: number;
+      /**
+       * Retry On
+       * @default []
+       */
+      retry_on: (
+        | 'notebook-error'
+        | 'command-failed'
+        | 'kernel-died'
+        | 'out-of-memory'
+        | 'time-limit'
+        | 'disk-full'
+      )[];
+      /**
        * Schema Version
        * @default 1
        * @constant
        */
       schema_version: 1;
+      /**
+       * Secrets
+       * @default []
+       */
+      secrets: string[];
+      /**
+       * Seed
+       * @default null
+       */
+      seed: number | null;
       /** Source */
       source: string;
       /**
@@ -2137,6 +3720,11 @@ export interface components {
        * Format: date-time
        */
       submitted_at: string;
+      /**
+       * Throttle
+       * @default null
+       */
+      throttle: number | null;
       /** Token */
       token: string;
       /**
@@ -2192,6 +3780,11 @@ export interface components {
       type: 'full';
     };
     JsonValue: unknown;
+    /**
+     * KeepRequest
+     * @description There is nothing to say: ``{}``.
+     */
+    KeepRequest: Record<string, never>;
     /**
      * KernelChoice
      * @description One environment the form offers.
@@ -2313,6 +3906,108 @@ export interface components {
       gpu_instance: number;
       /** Profile */
       profile: string;
+    };
+    /**
+     * Node
+     * @description The machine an attempt ran on. ``python`` is that of the program that runs jobs.
+     */
+    Node: {
+      /**
+       * Cpu
+       * @default null
+       */
+      cpu: string | null;
+      /**
+       * Cpus
+       * @default null
+       */
+      cpus: number | null;
+      /**
+       * Driver
+       * @default null
+       */
+      driver: string | null;
+      /**
+       * Gpu Models
+       * @default []
+       */
+      gpu_models: string[];
+      /**
+       * Host
+       * @default null
+       */
+      host: string | null;
+      /**
+       * Kernel
+       * @default null
+       */
+      kernel: string | null;
+      /**
+       * Python
+       * @default null
+       */
+      python: string | null;
+    };
+    /**
+     * NoteRequest
+     * @description What somebody works on; ``path`` is relative to the area, for eyes.
+     */
+    NoteRequest: {
+      /**
+       * Path
+       * @default
+       */
+      path: string;
+      /** Text */
+      text: string;
+    };
+    /**
+     * Outlook
+     * @description The answer of one back-end to one draft.
+     *
+     *     ``ok``: the job can run there; ``problems`` say why not. ``text`` is one sentence for people.
+     *     ``silent``: it did not answer in time. ``allowed``: the automatic choice may take it.
+     *     ``expected_start`` and ``position`` (jobs before it) as far as its system tells.
+     */
+    Outlook: {
+      /**
+       * Allowed
+       * @default true
+       */
+      allowed: boolean;
+      /** Backend */
+      backend: string;
+      /**
+       * Expected Start
+       * @default null
+       */
+      expected_start: string | null;
+      /** Ok */
+      ok: boolean;
+      /**
+       * Position
+       * @default null
+       */
+      position: number | null;
+      /**
+       * Problems
+       * @default []
+       */
+      problems: components['schemas']['Problem'][];
+      /**
+       * Silent
+       * @default false
+       */
+      silent: boolean;
+      /**
+       * Starts Now
+       * @default false
+       */
+      starts_now: boolean;
+      /** Text */
+      text: string;
+      /** Title */
+      title: string;
     };
     /**
      * Pack
@@ -2507,6 +4202,122 @@ export interface components {
       type: 'paused';
     };
     /**
+     * Point
+     * @description One point. ``parameters`` are those of the sweep (what is equal for all is in the job's);
+     *     ``values`` the newest of each name its code recorded. ``output`` is its published notebook.
+     *
+     *     ``attempts`` counts its starts; ``cancelling`` is true from the request until it has ended.
+     */
+    Point: {
+      /**
+       * Attempts
+       * @default 0
+       */
+      attempts: number;
+      /**
+       * Cancelling
+       * @default false
+       */
+      cancelling: boolean;
+      /**
+       * Ended At
+       * @default null
+       */
+      ended_at: string | null;
+      /**
+       * Exit Code
+       * @default null
+       */
+      exit_code: number | null;
+      /**
+       * Host
+       * @default null
+       */
+      host: string | null;
+      /** Index */
+      index: number;
+      /**
+       * Output
+       * @default null
+       */
+      output: string | null;
+      /**
+       * Parameters
+       * @default {}
+       */
+      parameters: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+      /** @default null */
+      reason: components['schemas']['Reason'] | null;
+      /**
+       * Started At
+       * @default null
+       */
+      started_at: string | null;
+      /**
+       * State
+       * @enum {string}
+       */
+      state:
+        | 'queued'
+        | 'starting'
+        | 'running'
+        | 'evicted'
+        | 'succeeded'
+        | 'failed'
+        | 'cancelled';
+      /**
+       * @default {
+       *       "cpu_seconds": null,
+       *       "peak_memory": null
+       *     }
+       */
+      usage: components['schemas']['jupyter_mlinfn__model__states__Usage'];
+      /**
+       * Values
+       * @default {}
+       */
+      values: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+    };
+    /**
+     * PointColumns
+     * @description The names that points of a sweep have values for: what can be shown, sorted and plotted.
+     */
+    PointColumns: {
+      /**
+       * Parameters
+       * @default []
+       */
+      parameters: string[];
+      /**
+       * Values
+       * @default []
+       */
+      values: string[];
+    };
+    /**
+     * PointPage
+     * @description One page of points; ``next`` is the cursor of the following page.
+     *
+     *     ``columns`` and ``counts`` are of the whole sweep, ``matching`` of what was asked for.
+     */
+    PointPage: {
+      columns: components['schemas']['PointColumns'];
+      counts: components['schemas']['SweepCounts'];
+      /** Matching */
+      matching: number;
+      /**
+       * Next
+       * @default null
+       */
+      next: string | null;
+      /** Points */
+      points: components['schemas']['Point'][];
+    };
+    /**
      * Problem
      * @description One thing that is wrong: ``field`` names the input (dotted), ``text`` says what to do.
      */
@@ -2577,6 +4388,8 @@ export interface components {
        * @default null
        */
       last_line: string | null;
+      /** @default null */
+      using: components['schemas']['Using'] | null;
       /**
        * Values
        * @default {}
@@ -2610,6 +4423,11 @@ export interface components {
        * @default []
        */
       gpu_models: string[];
+      /**
+       * Gpu Shapes
+       * @default []
+       */
+      gpu_shapes: components['schemas']['GpuShape'][];
       /**
        * Gpus
        * @default 0
@@ -2650,8 +4468,10 @@ export interface components {
         | 'out-of-memory'
         | 'time-limit'
         | 'cancelled-by-user'
+        | 'points-failed'
         | 'environment-missing'
         | 'environment-mismatch'
+        | 'input-changed'
         | 'bundle-damaged'
         | 'disk-full'
         | 'lost'
@@ -2664,7 +4484,9 @@ export interface components {
         | 'preempted'
         | 'node-lost'
         | 'refused-by-system'
-        | 'asks-too-much';
+        | 'asks-too-much'
+        | 'waits-for-job'
+        | 'dependency-failed';
       /** Text */
       text: string;
     };
@@ -2686,6 +4508,57 @@ export interface components {
       registered: boolean;
       /** Text */
       text: string;
+    };
+    /**
+     * ReleaseOffer
+     * @description That a held job can be let go, and what may be changed before.
+     *
+     *     ``asks`` is what it asks for now. ``cause`` is what the hold was about, where that is one of
+     *     these, and ``used`` how much of it the job had used then, in its unit.
+     */
+    ReleaseOffer: {
+      /**
+       * Amends
+       * @default []
+       */
+      amends: ('cpus' | 'memory' | 'time' | 'disk')[];
+      asks: components['schemas']['Asking'];
+      /**
+       * Cause
+       * @default null
+       */
+      cause: ('cpus' | 'memory' | 'time' | 'disk') | null;
+      /**
+       * Used
+       * @default null
+       */
+      used: number | null;
+    };
+    /**
+     * ReleaseRequest
+     * @description What a held job shall ask for from now on; what is left out stays as it is.
+     */
+    ReleaseRequest: {
+      /**
+       * Cpus
+       * @default null
+       */
+      cpus: number | null;
+      /**
+       * Disk
+       * @default null
+       */
+      disk: number | null;
+      /**
+       * Memory
+       * @default null
+       */
+      memory: number | null;
+      /**
+       * Time
+       * @default null
+       */
+      time: number | null;
     };
     /**
      * Relock
@@ -2750,6 +4623,9 @@ export interface components {
      *     Another ``backend`` knows neither the old queue nor the old account: there both are the
      *     default unless they are given too.
      *     ``try_first`` ``false`` runs in full what was tried for five minutes.
+     *     ``points`` of a sweep: only these, or those that did not succeed; a new sweep has them.
+     *     ``from_checkpoint``: the new job begins with a copy of the checkpoints of the old one.
+     *     ``exact``: nothing may differ but the place; refused where something would.
      */
     RerunRequest: {
       /**
@@ -2768,12 +4644,27 @@ export interface components {
        */
       environment: string | null;
       /**
+       * Exact
+       * @default false
+       */
+      exact: boolean;
+      /**
+       * From Checkpoint
+       * @default false
+       */
+      from_checkpoint: boolean;
+      /**
        * Parameters
        * @default null
        */
       parameters: {
         [key: string]: components['schemas']['JsonValue'];
       } | null;
+      /**
+       * Points
+       * @default null
+       */
+      points: 'failed' | number[] | null;
       /**
        * Queue
        * @default null
@@ -2782,6 +4673,11 @@ export interface components {
       /** @default null */
       resources: components['schemas']['Resources'] | null;
       /**
+       * Seed
+       * @default null
+       */
+      seed: number | null;
+      /**
        * Try First
        * @default null
        */
@@ -2789,7 +4685,8 @@ export interface components {
     };
     /**
      * Resources
-     * @description What one attempt may use. ``memory`` in bytes, ``time`` in seconds.
+     * @description What one attempt may use. ``memory`` in bytes, ``time`` in seconds. ``gpu_memory``: each of
+     *     its GPUs or MIG slices has at least so many bytes; ``gpu_model``: is of that model.
      */
     Resources: {
       /**
@@ -2797,6 +4694,16 @@ export interface components {
        * @default 1
        */
       cpus: number;
+      /**
+       * Gpu Memory
+       * @default null
+       */
+      gpu_memory: number | null;
+      /**
+       * Gpu Model
+       * @default null
+       */
+      gpu_model: string | null;
       /**
        * Gpus
        * @default 0
@@ -2851,6 +4758,81 @@ export interface components {
        * @default false
        */
       preview: boolean;
+    };
+    /**
+     * RestoreRequest
+     * @description ``beside``: under a new name next to the present one. ``back``: in its place; what lies
+     *     there now goes to the area's trash first.
+     */
+    RestoreRequest: {
+      /** Copy Id */
+      copy_id: string;
+      /** Path */
+      path: string;
+      /**
+       * Where
+       * @default beside
+       * @enum {string}
+       */
+      where: 'beside' | 'back';
+    };
+    /**
+     * RestoreTask
+     * @description How far a restore is, or how it ended. ``result`` is where it lies now and ``trash`` where
+     *     the former one lies, both relative to the area, for eyes; ``missed`` could not be read.
+     */
+    RestoreTask: {
+      /** Area */
+      area: string;
+      /**
+       * Code
+       * @default null
+       */
+      code: string | null;
+      /**
+       * Files
+       * @default 0
+       */
+      files: number;
+      /** Id */
+      id: string;
+      /**
+       * Missed
+       * @default 0
+       */
+      missed: number;
+      /** Name */
+      name: string;
+      /**
+       * Result
+       * @default null
+       */
+      result: string | null;
+      /**
+       * Size
+       * @default 0
+       */
+      size: number;
+      /**
+       * Started At
+       * Format: date-time
+       */
+      started_at: string;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'running' | 'done' | 'failed' | 'cancelled';
+      /**
+       * Text
+       * @default null
+       */
+      text: string | null;
+      /**
+       * Trash
+       * @default null
+       */
+      trash: string | null;
     };
     /**
      * Room
@@ -2954,9 +4936,61 @@ export interface components {
       | components['schemas']['JobsDelta']
       | components['schemas']['TasksFull']
       | components['schemas']['TasksDelta']
+      | components['schemas']['SessionFull']
       | components['schemas']['Save']
       | components['schemas']['Paused']
       | components['schemas']['Trouble'];
+    /**
+     * SessionDevice
+     * @description One leased accelerator.
+     */
+    SessionDevice: {
+      /**
+       * Mig
+       * @default null
+       */
+      mig: string | null;
+      /** Model */
+      model: string;
+      /** Pool */
+      pool: string;
+      /** Uuid */
+      uuid: string;
+    };
+    /**
+     * SessionFull
+     * @description The whole of topic ``session``; it is so small that there are no deltas.
+     */
+    SessionFull: {
+      data: components['schemas']['SessionView'];
+      /** Seq */
+      seq: number;
+      /**
+       * Topic
+       * @default session
+       * @constant
+       */
+      topic: 'session';
+      /**
+       * Type
+       * @default full
+       * @constant
+       */
+      type: 'full';
+    };
+    /**
+     * SessionView
+     * @description What a page is told: the session where there is a hub, and why nothing is known of it.
+     */
+    SessionView: {
+      /** @default null */
+      session: components['schemas']['HubSession'] | null;
+      /**
+       * Trouble
+       * @default null
+       */
+      trouble: string | null;
+    };
     /**
      * Share
      * @description Copy a state's papers and its packed file to ``folder``, where others read them.
@@ -2996,6 +5030,211 @@ export interface components {
       preview: boolean;
     };
     /**
+     * ShareArea
+     * @description A folder where people share runs, as the settings name it. ``writable``: by you.
+     */
+    ShareArea: {
+      /** Name */
+      name: string;
+      /** Path */
+      path: string;
+      /** Writable */
+      writable: boolean;
+    };
+    /**
+     * ShareRequest
+     * @description Where to share a run: the name of an area; ``None``: the only one there is.
+     */
+    ShareRequest: {
+      /**
+       * Area
+       * @default null
+       */
+      area: string | null;
+    };
+    /**
+     * SharedDetails
+     * @description All that is known of a shared run. ``outputs`` are its published files; ``notes`` what was
+     *     too large to be looked at here.
+     */
+    SharedDetails: {
+      details: components['schemas']['JobDetails'];
+      /**
+       * Notes
+       * @default []
+       */
+      notes: string[];
+      /** Outputs */
+      outputs: components['schemas']['SharedFile'][];
+      shared: components['schemas']['SharedJob'];
+    };
+    /**
+     * SharedFile
+     * @description One file of a shared run, by its path below the run's folder.
+     */
+    SharedFile: {
+      /** Path */
+      path: string;
+      /** Sha256 */
+      sha256: string;
+      /** Size */
+      size: number;
+    };
+    /**
+     * SharedJob
+     * @description One shared run in a list. ``owner`` is whom its folder belongs to on this machine, whatever
+     *     the run says of itself; ``mine``: that is you. ``size`` in bytes; ``sweep``: its counts,
+     *     if it is one.
+     */
+    SharedJob: {
+      /** Area */
+      area: string;
+      /**
+       * Ended At
+       * @default null
+       */
+      ended_at: string | null;
+      environment: components['schemas']['EnvironmentName'];
+      /** Id */
+      id: string;
+      /** Mine */
+      mine: boolean;
+      /** Name */
+      name: string;
+      /** Owner */
+      owner: string;
+      /**
+       * Parameters
+       * @default {}
+       */
+      parameters: {
+        [key: string]: string;
+      };
+      /** Path */
+      path: string;
+      /**
+       * Shared At
+       * Format: date-time
+       */
+      shared_at: string;
+      /** Size */
+      size: number;
+      /**
+       * State
+       * @enum {string}
+       */
+      state:
+        | 'queued'
+        | 'starting'
+        | 'running'
+        | 'evicted'
+        | 'succeeded'
+        | 'failed'
+        | 'cancelled';
+      /**
+       * Submitted At
+       * Format: date-time
+       */
+      submitted_at: string;
+      /** @default null */
+      sweep: components['schemas']['SweepCounts'] | null;
+      /**
+       * @default {
+       *       "cpu_seconds": null,
+       *       "peak_memory": null
+       *     }
+       */
+      usage: components['schemas']['jupyter_mlinfn__model__states__Usage'];
+    };
+    /**
+     * SharedJobs
+     * @description What is shared with you, newest first. ``problems``: what cannot be read, and why.
+     */
+    SharedJobs: {
+      /** Areas */
+      areas: components['schemas']['ShareArea'][];
+      /** Jobs */
+      jobs: components['schemas']['SharedJob'][];
+      /**
+       * Problems
+       * @default []
+       */
+      problems: components['schemas']['Problem'][];
+    };
+    /**
+     * SharedRerun
+     * @description A run of a colleague as a job of one's own.
+     *
+     *     ``into``: the folder that its code is copied into, relative to the server's root by HTTP.
+     *     ``other_environment``: also where the environment here is not the recorded one.
+     */
+    SharedRerun: {
+      /**
+       * Backend
+       * @default null
+       */
+      backend: string | null;
+      /**
+       * Charge
+       * @default null
+       */
+      charge: string | null;
+      /**
+       * Environment
+       * @default null
+       */
+      environment: string | null;
+      /**
+       * Exact
+       * @default false
+       */
+      exact: boolean;
+      /**
+       * From Checkpoint
+       * @default false
+       */
+      from_checkpoint: boolean;
+      /**
+       * Into
+       * @default null
+       */
+      into: string | null;
+      /**
+       * Other Environment
+       * @default false
+       */
+      other_environment: boolean;
+      /**
+       * Parameters
+       * @default null
+       */
+      parameters: {
+        [key: string]: components['schemas']['JsonValue'];
+      } | null;
+      /**
+       * Points
+       * @default null
+       */
+      points: 'failed' | number[] | null;
+      /**
+       * Queue
+       * @default null
+       */
+      queue: string | null;
+      /** @default null */
+      resources: components['schemas']['Resources'] | null;
+      /**
+       * Seed
+       * @default null
+       */
+      seed: number | null;
+      /**
+       * Try First
+       * @default null
+       */
+      try_first: boolean | null;
+    };
+    /**
      * Signal
      * @description Busy, idle or unknown, and the name of the measurement behind it.
      *
@@ -3031,7 +5270,8 @@ export interface components {
      * SubmitForm
      * @description All a submit form needs: the notebook's parameters, kernels, and sensible defaults.
      *
-     *     ``remembered`` is true when ``defaults`` are those last used for this notebook.
+     *     ``remembered`` is true when ``defaults`` are those last used for this notebook. ``secrets``
+     *     are the names of those that the settings declare.
      */
     SubmitForm: {
       /**
@@ -3046,7 +5286,7 @@ export interface components {
       kernels: components['schemas']['KernelChoice'][];
       /** @default null */
       last_used:
-        components['schemas']['jupyter_mlinfn__model__jobs__Usage'] | null;
+        components['schemas']['jupyter_mlinfn__model__states__Usage'] | null;
       limits: components['schemas']['Resources'];
       /** Parameters */
       parameters: components['schemas']['Parameter'][];
@@ -3057,6 +5297,11 @@ export interface components {
        * @default null
        */
       saved_at: string | null;
+      /**
+       * Secrets
+       * @default []
+       */
+      secrets: string[];
       /** Source */
       source: string;
     };
@@ -3069,12 +5314,116 @@ export interface components {
        * Topic
        * @enum {string}
        */
-      topic: 'gpus' | 'jobs' | 'tasks';
+      topic: 'gpus' | 'jobs' | 'tasks' | 'session';
       /**
        * Type
        * @constant
        */
       type: 'subscribe';
+    };
+    /**
+     * Sweep
+     * @description What is swept over. ``throttle``: at most so many points at once.
+     *
+     *     ``axes`` hold JSON values; ``raw_axes`` texts as typed (``0.1,0.01``, ``0..99``,
+     *     ``0..1:0.25``), whose values take the type of the notebook's default. ``rows`` are a table,
+     *     one point a row; ``file`` is such a table as a CSV, relative to the notebook's folder, the
+     *     first line naming the parameters.
+     */
+    Sweep: {
+      /**
+       * Axes
+       * @default {}
+       */
+      axes: {
+        [key: string]: components['schemas']['JsonValue'][];
+      };
+      /**
+       * File
+       * @default null
+       */
+      file: string | null;
+      /**
+       * Raw Axes
+       * @default {}
+       */
+      raw_axes: {
+        [key: string]: string;
+      };
+      /**
+       * Rows
+       * @default []
+       */
+      rows: {
+        [key: string]: components['schemas']['JsonValue'];
+      }[];
+      /**
+       * Throttle
+       * @default null
+       */
+      throttle: number | null;
+    };
+    /**
+     * SweepCounts
+     * @description How many points there are, and how many are in each state; ``throttle`` as asked.
+     */
+    SweepCounts: {
+      /**
+       * Cancelled
+       * @default 0
+       */
+      cancelled: number;
+      /**
+       * Evicted
+       * @default 0
+       */
+      evicted: number;
+      /**
+       * Failed
+       * @default 0
+       */
+      failed: number;
+      /** Points */
+      points: number;
+      /**
+       * Queued
+       * @default 0
+       */
+      queued: number;
+      /**
+       * Running
+       * @default 0
+       */
+      running: number;
+      /**
+       * Starting
+       * @default 0
+       */
+      starting: number;
+      /**
+       * Succeeded
+       * @default 0
+       */
+      succeeded: number;
+      /**
+       * Throttle
+       * @default null
+       */
+      throttle: number | null;
+    };
+    /**
+     * SweepDraft
+     * @description What a sweep comes to: the number of points, what they vary, and the first few of them.
+     */
+    SweepDraft: {
+      /** First */
+      first: {
+        [key: string]: components['schemas']['JsonValue'];
+      }[];
+      /** Points */
+      points: number;
+      /** Varied */
+      varied: string[];
     };
     /**
      * Task
@@ -3304,7 +5653,7 @@ export interface components {
        * Topic
        * @default null
        */
-      topic: ('gpus' | 'jobs' | 'tasks') | null;
+      topic: ('gpus' | 'jobs' | 'tasks' | 'session') | null;
       /**
        * Type
        * @default trouble
@@ -3321,12 +5670,84 @@ export interface components {
        * Topic
        * @enum {string}
        */
-      topic: 'gpus' | 'jobs' | 'tasks';
+      topic: 'gpus' | 'jobs' | 'tasks' | 'session';
       /**
        * Type
        * @constant
        */
       type: 'unsubscribe';
+    };
+    /**
+     * Using
+     * @description ``cpus``: whole CPUs busy (1.5 is one and a half). ``memory`` and ``peak_memory``: bytes of
+     *     the whole process tree. ``gpus_busy``: percent, the mean of the attempt's own accelerators;
+     *     ``None`` without one, or where the driver does not tell.
+     */
+    Using: {
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string;
+      /**
+       * Cpus
+       * @default null
+       */
+      cpus: number | null;
+      /**
+       * Gpus Busy
+       * @default null
+       */
+      gpus_busy: number | null;
+      /**
+       * Memory
+       * @default null
+       */
+      memory: number | null;
+      /**
+       * Peak Memory
+       * @default null
+       */
+      peak_memory: number | null;
+    };
+    /**
+     * Verdict
+     * @description How the outputs of an exact rerun compare with those of the first run.
+     *
+     *     ``same`` is ``None`` where that cannot be told; ``text`` says why.
+     */
+    Verdict: {
+      /**
+       * At
+       * @default null
+       */
+      at: string | null;
+      /**
+       * Different
+       * @default []
+       */
+      different: string[];
+      /**
+       * Equal
+       * @default []
+       */
+      equal: string[];
+      /** First */
+      first: string;
+      /**
+       * Missing
+       * @default []
+       */
+      missing: string[];
+      /**
+       * New
+       * @default []
+       */
+      new: string[];
+      /** Same */
+      same: boolean | null;
+      /** Text */
+      text: string;
     };
     /**
      * Usage
@@ -3347,7 +5768,7 @@ export interface components {
      * Usage
      * @description What an attempt used: peak memory in bytes (whole process tree), CPU time in seconds.
      */
-    jupyter_mlinfn__model__jobs__Usage: {
+    jupyter_mlinfn__model__states__Usage: {
       /**
        * Cpu Seconds
        * @default null
@@ -3368,6 +5789,520 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+  listAreas: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['AreaList'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  listBackups: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['BackupList'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  browseBackup: {
+    parameters: {
+      query?: {
+        path?: string;
+      };
+      header?: never;
+      path: {
+        name: string;
+        copy: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['BackupFolder'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  listDeleted: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+        copy: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeletedFiles'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  addNote: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NoteRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['AreaNote'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  removeNote: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+        note: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  restoreBackup: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['RestoreRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RestoreTask'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
   runDoctor: {
     parameters: {
       query?: never;
@@ -4555,7 +7490,21 @@ export interface operations {
           | 'failed'
           | 'cancelled'
         )[];
+        backend?: string[];
+        environment?: string[];
         search?: string | null;
+        since?: string | null;
+        sweep?: boolean | null;
+        order?: 'newest' | 'groups';
+        skip?: (
+          | 'queued'
+          | 'starting'
+          | 'running'
+          | 'evicted'
+          | 'succeeded'
+          | 'failed'
+          | 'cancelled'
+        )[];
         limit?: number;
         cursor?: string | null;
       };
@@ -4571,7 +7520,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/json': components['schemas']['JobPage'];
+          'application/json': components['schemas']['FoundJobs'];
         };
       };
       /** @description What was sent cannot be used */
@@ -4693,6 +7642,243 @@ export interface operations {
       };
       /** @description A needed part is missing */
       424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  cancelJobs: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BulkRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['BulkAnswer'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  deleteJobs: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BulkRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['BulkAnswer'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  rerunJobs: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description The same key never makes a second job or task. */
+        'Idempotency-Key'?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BulkRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['BulkAnswer'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
         headers: {
           [name: string]: unknown;
         };
@@ -4912,6 +8098,77 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['SubmitForm'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  diffJobs: {
+    parameters: {
+      query?: {
+        a_point?: number | null;
+        b_point?: number | null;
+      };
+      header?: never;
+      path: {
+        a: string;
+        b: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobDiff'];
         };
       };
       /** @description What was sent cannot be used */
@@ -5400,6 +8657,487 @@ export interface operations {
       };
     };
   };
+  listPoints: {
+    parameters: {
+      query?: {
+        state?: (
+          | 'queued'
+          | 'starting'
+          | 'running'
+          | 'evicted'
+          | 'succeeded'
+          | 'failed'
+          | 'cancelled'
+        )[];
+        search?: string | null;
+        sort?: string;
+        order?: 'asc' | 'desc';
+        limit?: number;
+        cursor?: string | null;
+      };
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PointPage'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readPointsCsv: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'text/csv': string;
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  cancelPoint: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+        point: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobRecord'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is missing */
+      424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readPointLog: {
+    parameters: {
+      query?: {
+        start?: number;
+        limit?: number;
+      };
+      header?: never;
+      path: {
+        id: string;
+        point: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['LogChunk'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readPointNotebook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+        point: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobNotebook'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  releaseJob: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ReleaseRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobRecord'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
   rerunJob: {
     parameters: {
       query?: never;
@@ -5510,6 +9248,191 @@ export interface operations {
       };
     };
   };
+  shareJob: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ShareRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SharedJob'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  unshareJob: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ShareRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
   saveNotebook: {
     parameters: {
       query?: never;
@@ -5591,6 +9514,940 @@ export interface operations {
       };
       /** @description A fault of the server */
       500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readRestore: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        task: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RestoreTask'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  cancelRestore: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        task: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RestoreTask'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readSession: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SessionView'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  keepSession: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['KeepRequest'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SessionView'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  listSharedJobs: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SharedJobs'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readSharedJob: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        area: string;
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SharedDetails'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  diffSharedJob: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        area: string;
+        id: string;
+        mine: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobDiff'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readSharedLog: {
+    parameters: {
+      query?: {
+        start?: number;
+        limit?: number;
+      };
+      header?: never;
+      path: {
+        area: string;
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['LogChunk'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readSharedNotebook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        area: string;
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobNotebook'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  listSharedPoints: {
+    parameters: {
+      query?: {
+        state?: (
+          | 'queued'
+          | 'starting'
+          | 'running'
+          | 'evicted'
+          | 'succeeded'
+          | 'failed'
+          | 'cancelled'
+        )[];
+        search?: string | null;
+        sort?: string;
+        order?: 'asc' | 'desc';
+        limit?: number;
+        cursor?: string | null;
+      };
+      header?: never;
+      path: {
+        area: string;
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PointPage'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readSharedPointsCsv: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        area: string;
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'text/csv': string;
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  readSharedPointLog: {
+    parameters: {
+      query?: {
+        start?: number;
+        limit?: number;
+      };
+      header?: never;
+      path: {
+        area: string;
+        id: string;
+        point: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['LogChunk'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+    };
+  };
+  rerunSharedJob: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description The same key never makes a second job or task. */
+        'Idempotency-Key'?: string;
+      };
+      path: {
+        area: string;
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SharedRerun'];
+      };
+    };
+    responses: {
+      /** @description Done */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobRecord'];
+        };
+      };
+      /** @description What was sent cannot be used */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description Not logged in, or no right to do it */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description There is no such thing */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description It cannot be done in the present state */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is too long */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description The body is not JSON */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is missing */
+      424: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A fault of the server */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemDocument'];
+        };
+      };
+      /** @description A needed part is silent for now */
+      503: {
         headers: {
           [name: string]: unknown;
         };

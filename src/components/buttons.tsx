@@ -18,3 +18,16 @@ export function IconButton(props: {
     </button>
   );
 }
+
+/** A button with a word on it; `accept` is what one came for, `warn` takes something away. */
+export function Button({
+  kind,
+  ...rest
+}: React.ComponentProps<'button'> & {
+  kind?: 'accept' | 'warn';
+}): React.ReactElement {
+  const colour = kind ? ` jp-mod-${kind}` : '';
+  return (
+    <button type="button" className={`jp-Mlinfn-button${colour}`} {...rest} />
+  );
+}

@@ -13,7 +13,23 @@ interface IFrameProps {
 function Frame(props: IFrameProps): React.ReactElement {
   const node = React.useRef<HTMLDialogElement>(null);
   React.useEffect(() => {
-    node.current?.showModal();
+    const dialog = node.current;
+    if (!dialog) {
+      return;
+    }
+    // Nothing of the page can be reached below a modal dialog, not even a question of JupyterLab's
+    // own, such as whether a file that changed on disk shall be written over: ours steps aside.
+    const giveWay = () => {
+      if (document.querySelector('body > .jp-Dialog')) {
+        dialog.close();
+      } else if (!dialog.open) {
+        dialog.showModal();
+      }
+    };
+    const watch = new MutationObserver(giveWay);
+    watch.observe(document.body, { childList: true });
+    giveWay();
+    return () => watch.disconnect();
   }, []);
   return (
     <dialog

@@ -33,6 +33,8 @@ interface ITextFieldProps {
   value: string;
   hint?: string;
   problem?: string | null;
+  /** Whether the dialog that it is in opens with the focus here. */
+  first?: boolean;
   onChange: (value: string) => void;
 }
 
@@ -43,6 +45,8 @@ export function TextField(props: ITextFieldProps): React.ReactElement {
       {(id, describedBy) => (
         <input
           id={id}
+          // React's own autoFocus comes before the dialog is shown, which looks for the attribute
+          ref={node => node?.toggleAttribute('autofocus', !!props.first)}
           className="jp-Mlinfn-input"
           type="text"
           spellCheck={false}

@@ -31,3 +31,12 @@ export const environmentsIcon = new LabIcon({
      <path d="M16 13h2v3h3v2h-3v3h-2v-3h-3v-2h3z"/>`
   )
 });
+
+/** A cabinet of three drawers. */
+export const storageIcon = new LabIcon({
+  name: 'mlinfn:storage',
+  svgstr: svg(
+    `<path d="M4 3h16v18H4zm2 2v4h12V5zm0 6v3h12v-3zm0 5v3h12v-3z"/>
+     <path d="M10 6.5h4v1h-4zm0 5.5h4v1h-4zm0 5h4v1h-4z"/>`
+  )
+});

@@ -3,6 +3,7 @@ import * as React from 'react';
 
 import { ApiProblem, NoServerPart, ServerSilent } from '../api/client';
 import type { LiveSocket, Topic } from '../api/live';
+import { Button } from './buttons';
 
 /** Grey lines where the content will be, so that nothing jumps when it comes. */
 export function Skeleton(props: { lines?: number }): React.ReactElement {
@@ -32,12 +33,9 @@ export function Notice(props: INoticeProps): React.ReactElement {
       <p className="jp-Mlinfn-noticeTitle">{props.title}</p>
       {props.children}
       {props.action && (
-        <button
-          className="jp-Mlinfn-button jp-mod-accept"
-          onClick={props.action.run}
-        >
+        <Button kind="accept" onClick={props.action.run}>
           {props.action.label}
-        </button>
+        </Button>
       )}
     </div>
   );
@@ -68,9 +66,9 @@ export function Failure(props: {
     <div className="jp-Mlinfn-notice" role="alert">
       <p className="jp-Mlinfn-noticeTitle">{props.what}</p>
       <p>{error.message}</p>
-      <button className="jp-Mlinfn-button jp-mod-accept" onClick={props.retry}>
+      <Button kind="accept" onClick={props.retry}>
         Retry
-      </button>
+      </Button>
       {!(error instanceof ServerSilent) && (
         <details>
           <summary>Details</summary>

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { TaskRequest } from '../api/types';
+import { Button } from '../components/buttons';
 import { Field } from '../components/field';
 import { showBytes } from '../components/quantities';
 import type { EnvironmentsModel } from './model';
@@ -107,14 +108,9 @@ function FileField(props: {
         file ? (
           <div className="jp-Mlinfn-chosenFile">
             <code>{file.name}</code>
-            <button
-              id={id}
-              type="button"
-              className="jp-Mlinfn-button"
-              onClick={() => onChange(null)}
-            >
+            <Button id={id} onClick={() => onChange(null)}>
               Choose packages instead
-            </button>
+            </Button>
           </div>
         ) : (
           <div

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { Difference, Environment } from '../api/types';
+import { Button } from '../components/buttons';
 import { SelectField } from '../components/field';
 import { count, showTime } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
@@ -63,9 +64,7 @@ export function Diff(props: {
         )}
       </div>
       <footer className="jp-Mlinfn-buttons">
-        <button className="jp-Mlinfn-button" onClick={props.onClose}>
-          Close
-        </button>
+        <Button onClick={props.onClose}>Close</Button>
       </footer>
     </section>
   );

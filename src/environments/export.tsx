@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { Environment, ExportedFile, ExportForm } from '../api/types';
+import { Button } from '../components/buttons';
 import { SelectField } from '../components/field';
 import { Failure, Skeleton } from '../components/states';
 import { useModel } from '../components/panel';
@@ -178,13 +179,9 @@ function Solving(props: {
     return (
       <>
         {task ? <TaskProgress task={task} /> : <p>Starting…</p>}
-        <button
-          className="jp-Mlinfn-button"
-          disabled={model.cancelling}
-          onClick={() => void model.cancel()}
-        >
+        <Button disabled={model.cancelling} onClick={() => void model.cancel()}>
           {model.cancelling ? 'Cancelling…' : 'Cancel'}
-        </button>
+        </Button>
       </>
     );
   }
@@ -204,12 +201,9 @@ function Solving(props: {
           {task?.result?.text}
         </p>
       ) : (
-        <button
-          className="jp-Mlinfn-button jp-mod-accept"
-          onClick={props.start}
-        >
+        <Button kind="accept" onClick={props.start}>
           Lock for these platforms
-        </button>
+        </Button>
       )}
     </>
   );
@@ -235,23 +229,17 @@ function ExportButtons(props: {
       <span className="jp-Mlinfn-hint" role="status">
         {said}
       </span>
-      <button className="jp-Mlinfn-button" onClick={props.onClose}>
-        Close
-      </button>
-      <button
-        className="jp-Mlinfn-button"
-        disabled={!file}
-        onClick={() => void copy()}
-      >
+      <Button onClick={props.onClose}>Close</Button>
+      <Button disabled={!file} onClick={() => void copy()}>
         Copy
-      </button>
-      <button
-        className="jp-Mlinfn-button jp-mod-accept"
+      </Button>
+      <Button
+        kind="accept"
         disabled={!file}
         onClick={() => file && download(file)}
       >
         Download
-      </button>
+      </Button>
     </footer>
   );
 }

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { Environment, EnvironmentHistory } from '../api/types';
+import { Button } from '../components/buttons';
 import { showTime } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
 import { useAnswer } from './asked';
@@ -67,14 +68,12 @@ function States(props: {
             </div>
           </div>
           {state.digest !== now && (
-            <button
-              type="button"
-              className="jp-Mlinfn-button"
+            <Button
               aria-label={`Undo to: ${state.text}`}
               onClick={() => props.onUndo(state.digest)}
             >
               Undo to this
-            </button>
+            </Button>
           )}
         </li>
       ))}

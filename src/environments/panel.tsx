@@ -2,7 +2,7 @@ import { ellipsesIcon, refreshIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { EnvironmentList } from '../api/types';
-import { IconButton } from '../components/buttons';
+import { Button, IconButton } from '../components/buttons';
 import { environmentsIcon } from '../components/icons';
 import { nextIndex } from '../components/keys';
 import { useModel, WatchingWidget } from '../components/panel';
@@ -50,13 +50,13 @@ export function Environments(props: IEnvironmentsProps): React.ReactElement {
               value={model.search}
               onChange={event => model.setSearch(event.target.value)}
             />
-            <button
-              className="jp-Mlinfn-button jp-mod-accept"
+            <Button
+              kind="accept"
               aria-label="New environment…"
               onClick={() => actions.create()}
             >
               New…
-            </button>
+            </Button>
           </div>
         )}
       </div>

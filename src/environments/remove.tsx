@@ -6,6 +6,7 @@ import type {
   Environment,
   EnvironmentDetails
 } from '../api/types';
+import { Button } from '../components/buttons';
 import { showBytes } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
 import { useAnswer } from './asked';
@@ -62,16 +63,14 @@ export function Remove(props: {
         )}
       </div>
       <footer className="jp-Mlinfn-buttons">
-        <button className="jp-Mlinfn-button" onClick={props.onClose}>
-          Keep it
-        </button>
-        <button
-          className="jp-Mlinfn-button jp-mod-warn"
+        <Button onClick={props.onClose}>Keep it</Button>
+        <Button
+          kind="warn"
           disabled={busy || !(answer || error)}
           onClick={() => void remove()}
         >
           {busy ? 'Deleting…' : used ? 'Delete it nevertheless' : 'Delete'}
-        </button>
+        </Button>
       </footer>
     </section>
   );

@@ -9,6 +9,7 @@ import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Environment, Task } from '../api/types';
+import { Button } from '../components/buttons';
 import { jobsIcon } from '../components/icons';
 import { menuAt } from '../components/menu';
 import { TaskProgress } from '../components/taskprogress';
@@ -174,13 +175,12 @@ export function News(props: {
     return (
       <div className="jp-Mlinfn-news">
         <TaskProgress task={task} />
-        <button
-          className="jp-Mlinfn-button"
+        <Button
           aria-label={`Cancel: ${task.name} ${doingText(task)}`}
           onClick={() => actions.cancel(task)}
         >
           Cancel
-        </button>
+        </Button>
       </div>
     );
   }

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { Task, TaskRequest } from '../api/types';
+import { Button } from '../components/buttons';
 import { useModel } from '../components/panel';
 import { TaskProgress } from '../components/taskprogress';
 import { ChangeView } from './changeview';
@@ -138,18 +139,11 @@ function Buttons(props: ITaskDialogProps): React.ReactElement {
     (step === 'ended' && model.task?.state !== 'succeeded');
   return (
     <footer className="jp-Mlinfn-buttons">
-      <button type="button" className="jp-Mlinfn-button" onClick={onClose}>
-        Close
-      </button>
+      <Button onClick={onClose}>Close</Button>
       {busy && (
-        <button
-          type="button"
-          className="jp-Mlinfn-button"
-          disabled={model.cancelling}
-          onClick={() => void model.cancel()}
-        >
+        <Button disabled={model.cancelling} onClick={() => void model.cancel()}>
           {model.cancelling ? 'Cancelling…' : 'Cancel'}
-        </button>
+        </Button>
       )}
       {(step === 'deciding' || again) && (
         <button
@@ -161,9 +155,9 @@ function Buttons(props: ITaskDialogProps): React.ReactElement {
         </button>
       )}
       {step === 'asking' && request && (
-        <button
+        <Button
           type="submit"
-          className="jp-Mlinfn-button jp-mod-accept"
+          kind="accept"
           disabled={request() === null}
           title={
             props.direct
@@ -172,26 +166,17 @@ function Buttons(props: ITaskDialogProps): React.ReactElement {
           }
         >
           {props.direct ? props.act : 'Preview'}
-        </button>
+        </Button>
       )}
       {step === 'deciding' && !again && (
-        <button
-          type="submit"
-          className="jp-Mlinfn-button jp-mod-accept"
-          disabled={!hasWork(model)}
-        >
+        <Button type="submit" kind="accept" disabled={!hasWork(model)}>
           {props.act}
-        </button>
+        </Button>
       )}
       {next.map(({ label, run }) => (
-        <button
-          key={label}
-          type="button"
-          className="jp-Mlinfn-button"
-          onClick={run}
-        >
+        <Button key={label} onClick={run}>
           {label}
-        </button>
+        </Button>
       ))}
     </footer>
   );

@@ -204,7 +204,7 @@ export function costText(change: Change): string {
       : download
         ? `Download: ${showBytes(download)}.`
         : 'Nothing has to be downloaded.',
-    after.length ? `Afterwards: ${after.join(' in ')}.` : ''
+    after.length ? `Afterwards about ${after.join(' in ')}.` : ''
   ]
     .filter(Boolean)
     .join(' ');

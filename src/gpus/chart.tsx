@@ -2,6 +2,7 @@ import * as React from 'react';
 import type uPlot from 'uplot';
 
 import type { GpuHistory } from '../api/types';
+import { useTheme } from '../components/theme';
 
 interface IChartProps {
   history: GpuHistory;
@@ -15,6 +16,7 @@ export function HistoryChart(props: IChartProps): React.ReactElement {
   const plot = React.useRef<uPlot | null>(null);
   const newest = React.useRef(history);
   newest.current = history;
+  const theme = useTheme();
   React.useEffect(() => {
     const place = node.current;
     let wanted = true;
@@ -43,7 +45,7 @@ export function HistoryChart(props: IChartProps): React.ReactElement {
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [seconds]);
+  }, [seconds, theme]);
   React.useEffect(() => {
     plot.current?.setData(series(history));
   }, [history]);

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { Accelerator, GpuHistory } from '../api/types';
+import { Button } from '../components/buttons';
 import { Skeleton } from '../components/states';
 import { HistoryChart } from './chart';
 import type { GpusModel } from './model';
@@ -44,14 +45,13 @@ export function Details({ one, model }: IDetailsProps): React.ReactElement {
     <div className="jp-Mlinfn-gpuDetails">
       <div role="group" aria-label="Time shown" className="jp-Mlinfn-ranges">
         {RANGES.map(one => (
-          <button
+          <Button
             key={one.label}
-            className="jp-Mlinfn-button"
             aria-pressed={one === range}
             onClick={() => setRange(one)}
           >
             {one.label}
-          </button>
+          </Button>
         ))}
       </div>
       {error && <p role="alert">{error.message}</p>}

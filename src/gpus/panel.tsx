@@ -1,6 +1,7 @@
 import { launchIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { Button } from '../components/buttons';
 import { gpusIcon } from '../components/icons';
 import { useModel, useTicks, WatchingWidget } from '../components/panel';
 import { Failure, LiveLine, Notice, Skeleton } from '../components/states';
@@ -80,12 +81,7 @@ function Content({ model, actions }: IGpusProps): React.ReactElement {
       {idle && (
         <div className="jp-Mlinfn-idle">
           <span>{idle.text}</span>
-          <button
-            className="jp-Mlinfn-button"
-            onClick={() => actions.free(idle.holders)}
-          >
-            Free it…
-          </button>
+          <Button onClick={() => actions.free(idle.holders)}>Free it…</Button>
         </div>
       )}
       <div className="jp-Mlinfn-cards">

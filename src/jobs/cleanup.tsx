@@ -2,6 +2,7 @@ import * as React from 'react';
 
 import type { Client } from '../api/client';
 import type { CleanupPlan, CleanupRequest } from '../api/types';
+import { Button } from '../components/buttons';
 import { count, showAge, showBytes } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
 
@@ -99,18 +100,16 @@ export function Cleanup(props: ICleanupProps): React.ReactElement {
         )}
       </div>
       <footer className="jp-Mlinfn-buttons">
-        <button className="jp-Mlinfn-button" onClick={props.onCancel}>
-          Close
-        </button>
-        <button
-          className="jp-Mlinfn-button jp-mod-warn"
+        <Button onClick={props.onCancel}>Close</Button>
+        <Button
+          kind="warn"
           disabled={busy || !plan?.items.length}
           onClick={() => void remove()}
         >
           {plan?.items.length
             ? `Remove ${count(plan.items.length, 'job')} (${showBytes(plan.size)})`
             : 'Remove'}
-        </button>
+        </Button>
       </footer>
     </section>
   );

@@ -5,7 +5,10 @@ export namespace CommandIDs {
   export const openJobsTab = 'mlinfn:open-jobs-tab';
   export const openJob = 'mlinfn:open-job';
   export const cancelJob = 'mlinfn:cancel-job';
+  export const releaseJob = 'mlinfn:release-job';
   export const rerunJob = 'mlinfn:rerun-job';
+  export const rerunExactly = 'mlinfn:rerun-job-exactly';
+  export const compareJobs = 'mlinfn:compare-jobs';
   export const editJob = 'mlinfn:edit-and-rerun-job';
   export const deleteJob = 'mlinfn:delete-job';
   export const openOutput = 'mlinfn:open-job-output';

@@ -10,27 +10,34 @@ import { PathExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ReactWidget } from '@jupyterlab/ui-components';
-import { Menu } from '@lumino/widgets';
 import * as React from 'react';
 
-import { ApiProblem, newKey } from '../api/client';
-import type { JobRecord, Resources } from '../api/types';
+import type { BulkVerb } from '../api/client';
+import { newKey } from '../api/client';
+import type { JobRecord, RerunRequest, Resources } from '../api/types';
 import { openDialog } from '../components/dialog';
 import { jobsIcon } from '../components/icons';
 import { count, showBytes } from '../components/quantities';
 import type { IServerPart } from '../tokens';
 import type { IJobActions } from './actions';
+import { chooseAll, copyLink, openBulk } from './choosing';
 import { Cleanup } from './cleanup';
-import { CommandIDs } from './commands';
+import { openComparison, rerunExactly } from './comparing';
 import { drivePath } from './drive';
 import { JobModel } from './jobmodel';
+import { showJobMenu } from './jobmenu';
+import { openKernelAfter } from './kernelafter';
 import type { JobsModel } from './model';
 import { JOB_NOTEBOOK } from './notebooks';
 import { JobsWidget } from './panel';
+import { isMismatch } from './refusals';
 import { saveDocument } from './saving';
+import { releaseHeld } from './release';
+import { openShare, openShared } from './sharing';
 import { Submit } from './submit';
 import type { ISubmitOptions } from './submitmodel';
 import { SubmitModel } from './submitmodel';
+import { savePoints } from './sweepacts';
 import { JobWidget } from './tab';
 import { hasEnded, hasNotebook } from './words';
 
@@ -118,6 +125,18 @@ export class Desk implements IJobActions {
     void this.listTracker.add(widget);
   }
 
+  bulk(verb: BulkVerb): void {
+    openBulk(this._options.model, verb);
+  }
+
+  chooseAll(): void {
+    chooseAll(this._options.model);
+  }
+
+  copyLink(): void {
+    copyLink(this._options.model);
+  }
+
   open(id: string): void {
     const { app, labShell, model, server } = this._options;
     const found = this.tracker.find(widget => widget.content.jobId === id);
@@ -147,6 +166,10 @@ export class Desk implements IJobActions {
     });
   }
 
+  release(job: JobRecord): void {
+    this._do(() => releaseHeld(this._options, job));
+  }
+
   rerun(job: JobRecord, resources?: Resources): void {
     const key = newKey();
     this._do(async () => {
@@ -162,6 +185,14 @@ export class Desk implements IJobActions {
         this.edit(job);
       }
     });
+  }
+
+  rerunExactly(job: JobRecord): void {
+    rerunExactly(this._options, job, this._accepted, () => this.rerun(job));
+  }
+
+  compare(job: string, other?: string): void {
+    openComparison(this._options, job, other, id => this.open(id));
   }
 
   edit(job: JobRecord): void {
@@ -188,6 +219,14 @@ export class Desk implements IJobActions {
     });
   }
 
+  share(job: JobRecord): void {
+    openShare(this._options, job);
+  }
+
+  openShared(area: string, id: string): void {
+    openShared(this._options, area, id, this._accepted, job => this.open(job));
+  }
+
   openOutput(job: JobRecord): void {
     const { commands } = this._options.app;
     const inside = job.output !== null && !job.output.startsWith('/');
@@ -202,68 +241,49 @@ export class Desk implements IJobActions {
     }
   }
 
-  openNotebook(job: JobRecord): void {
+  openNotebook(job: JobRecord, point?: number): void {
     this._options.documents.openOrReveal(
-      drivePath(job.id, job.source),
+      drivePath(job.id, job.source, point),
       JOB_NOTEBOOK,
       undefined,
       { mode: 'split-right' }
     );
   }
 
+  openFile(path: string): void {
+    if (path.startsWith('/')) {
+      Notification.info(`It lies outside this server’s files: ${path}`);
+    } else {
+      this._options.documents.openOrReveal(path);
+    }
+  }
+
+  continueFrom(job: JobRecord): void {
+    this._again(job, { from_checkpoint: true });
+  }
+
+  rerunPoints(job: JobRecord, points: 'failed' | number[]): void {
+    this._again(job, { points });
+  }
+
+  cancelPoint(job: JobRecord, point: number): void {
+    const { model, server } = this._options;
+    this._do(async () =>
+      model.put(await server.client.cancelPoint(job.id, point))
+    );
+  }
+
+  savePoints(job: JobRecord): void {
+    this._do(() => savePoints(this._options.server.client, job));
+  }
+
   openKernel(job: JobRecord): void {
-    this._do(async () => {
-      const kernel = await this._options.server.client.kernel(job.id);
-      const { commands } = this._options.app;
-      const inside = !kernel.folder.startsWith('/');
-      if (kernel.note) {
-        Notification.info(kernel.note);
-      }
-      if (commands.hasCommand('console:create')) {
-        await commands.execute('console:create', {
-          basePath: inside ? kernel.folder : '',
-          name: `After ${job.name}`,
-          kernelPreference: { name: kernel.kernel_name },
-          insertMode: 'split-bottom',
-          activate: true
-        });
-      } else {
-        await commands.execute('notebook:create-new', {
-          cwd: inside ? kernel.folder : '',
-          kernelName: kernel.kernel_name
-        });
-      }
-      if (!inside) {
-        Notification.info(
-          `The job's folder is outside this server's files. Go there with os.chdir(${JSON.stringify(kernel.folder)}).`
-        );
-      }
-    });
+    const { app, server } = this._options;
+    this._do(() => openKernelAfter(server.client, app.commands, job));
   }
 
   showMenu(job: JobRecord, x: number, y: number): void {
-    const { commands } = this._options.app;
-    const menu = new Menu({ commands });
-    const args = { id: job.id };
-    const add = (command: string) => menu.addItem({ command, args });
-    add(CommandIDs.openJob);
-    add(CommandIDs.openNotebook);
-    add(CommandIDs.openOutput);
-    menu.addItem({ type: 'separator' });
-    add(CommandIDs.cancelJob);
-    add(CommandIDs.rerunJob);
-    add(CommandIDs.editJob);
-    add(CommandIDs.openKernel);
-    menu.addItem({ type: 'separator' });
-    add(CommandIDs.deleteJob);
-    const before = document.activeElement;
-    menu.aboutToClose.connect(() => {
-      if (before instanceof HTMLElement) {
-        before.focus();
-      }
-      window.setTimeout(() => menu.dispose(), 0);
-    }, this);
-    menu.open(x, y);
+    showJobMenu(this._options.app.commands, job, x, y);
   }
 
   private _currentNotebook(): NotebookPanel | null {
@@ -351,16 +371,23 @@ export class Desk implements IJobActions {
     this._options.app.shell.add(widget, 'main');
   }
 
-  private _accepted(job: JobRecord): void {
+  private readonly _accepted = (job: JobRecord): void => {
     this._options.model.put(job);
     Notification.success(`${job.name} was submitted as job ${job.id}.`, {
       autoClose: 6000,
       actions: [{ label: 'Show', callback: () => this.open(job.id) }]
     });
-  }
+  };
 
   private _lost(why: string): void {
     Notification.error(why, { autoClose: false });
+  }
+
+  private _again(job: JobRecord, changes: RerunRequest): void {
+    const { client } = this._options.server;
+    this._do(async () =>
+      this._accepted(await client.rerun(job.id, changes, newKey()))
+    );
   }
 
   /** Do it, and say in words when it did not work. */
@@ -369,9 +396,4 @@ export class Desk implements IJobActions {
       Notification.error(error.message, { autoClose: 15_000 });
     });
   }
-}
-
-/** The environment is not what its lock says. */
-function isMismatch(error: unknown): boolean {
-  return error instanceof ApiProblem && error.code === 'environment-mismatch';
 }

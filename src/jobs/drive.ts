@@ -5,19 +5,50 @@ import { Signal } from '@lumino/signaling';
 import { PathExt } from '@jupyterlab/coreutils';
 
 import type { Client } from '../api/client';
+import { SharingClient } from '../api/sharing';
+import type { JobNotebook } from '../api/types';
 import { joinLines } from './multiline';
 
 export const DRIVE = 'MlinfnJobs';
 
-/** Where a job's notebook lies in our drive; it ends in the notebook's own name. */
-export function drivePath(id: string, source: string): string {
+const SHARED = 'shared';
+
+/**
+ * Where the notebook of a job, or of one point of a sweep, lies in our drive; it ends in the
+ * notebook's own name.
+ */
+export function drivePath(id: string, source: string, point?: number): string {
   const name = PathExt.basename(source, PathExt.extname(source)) || 'notebook';
-  return `${DRIVE}:${id}/${name}.ipynb`;
+  return point === undefined
+    ? `${DRIVE}:${id}/${name}.ipynb`
+    : `${DRIVE}:${id}/${point}/${name}-point-${point}.ipynb`;
 }
 
 /** The job that a path of this drive, with or without the drive's name, belongs to. */
 export function jobOfPath(path: string): string {
   return path.replace(`${DRIVE}:`, '').split('/')[0];
+}
+
+/** Where the notebook of a shared job lies in our drive. */
+export function sharedPath(area: string, id: string, source: string): string {
+  const name = PathExt.basename(source, PathExt.extname(source)) || 'notebook';
+  return `${DRIVE}:${SHARED}/${encodeURIComponent(area)}/${id}/${name}.ipynb`;
+}
+
+/** The notebook behind a path of this drive. */
+export function readNotebook(
+  client: Client,
+  path: string
+): Promise<JobNotebook> {
+  const parts = path.replace(`${DRIVE}:`, '').split('/');
+  if (parts[0] === SHARED) {
+    const shared = new SharingClient(client);
+    return shared.notebook(decodeURIComponent(parts[1]), parts[2]);
+  }
+  const id = jobOfPath(path);
+  return parts.length > 2
+    ? client.pointNotebook(id, Number(parts[1]))
+    : client.notebook(id);
 }
 
 /**
@@ -53,7 +84,7 @@ export class JobsDrive implements Contents.IDrive {
     if (!localPath) {
       return model(localPath, 'directory', null, []);
     }
-    const notebook = await this._client.notebook(jobOfPath(localPath));
+    const notebook = await readNotebook(this._client, localPath);
     const wanted = options?.content !== false;
     const content = wanted
       ? joinLines(notebook.content as INotebookContent)

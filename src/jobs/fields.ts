@@ -2,14 +2,11 @@
  * What is typed into the submit form, and the request it means. Pure.
  */
 import type {
-  JobRecord,
   JobRequest,
   Parameter,
   Problem,
-  RerunRequest,
   Resources,
-  SubmitForm,
-  Values
+  SubmitForm
 } from '../api/types';
 import {
   parseBytes,
@@ -17,7 +14,17 @@ import {
   showBytes,
   showDuration
 } from '../components/quantities';
-import { backendTitle, movedPlace, placeFields, readPlace } from './places';
+import type { IBesideFields } from './besidefields';
+import { NOTHING_BESIDE, readBeside } from './besidefields';
+import { offloads, placeFields, readPlace } from './places';
+import type { ISweepFields } from './sweepfields';
+import { readSweep, sweepFields, sweptNames } from './sweepfields';
+
+const MAX_SEED = 2 ** 32 - 1;
+const MAX_RETRIES = 20;
+
+/** What a job is started again for where that is asked. */
+export type RetryReason = SubmitForm['defaults']['retry_on'][number];
 
 /** A parameter the notebook's cell does not have. */
 export interface IExtra {
@@ -35,6 +42,9 @@ export interface IFields {
   cpus: string;
   memory: string;
   gpus: string;
+  /** Of each GPU at least; empty: however much it has. */
+  gpuMemory: string;
+  gpuModel: string;
   time: string;
   backend: string;
   /** Empty: the back-end's default. */
@@ -43,6 +53,16 @@ export interface IFields {
   inputs: string;
   outputs: string;
   evictable: boolean;
+  /** It may run on machines elsewhere, where the place has such. */
+  offload: boolean;
+  /** Empty: none. */
+  seed: string;
+  /** How often it starts again. */
+  retries: string;
+  /** What it starts again for, besides the loss of its machine. */
+  retryOn: readonly RetryReason[];
+  sweep: ISweepFields;
+  beside: IBesideFields;
 }
 
 /** A value as one would write it in the notebook. */
@@ -91,7 +111,13 @@ export function initialFields(form: SubmitForm): IFields {
     ...placeFields(form),
     inputs: defaults.inputs.join('\n'),
     outputs: defaults.outputs.join('\n'),
-    evictable: defaults.evictable
+    evictable: defaults.evictable,
+    offload: defaults.offload,
+    seed: defaults.seed === null ? '' : String(defaults.seed),
+    retries: String(defaults.retries),
+    retryOn: defaults.retry_on,
+    sweep: sweepFields(defaults.sweep),
+    beside: NOTHING_BESIDE
   };
 }
 
@@ -100,6 +126,8 @@ export function resourceFields(resources: Resources) {
     cpus: String(resources.cpus),
     memory: showBytes(resources.memory),
     gpus: String(resources.gpus),
+    gpuMemory: resources.gpu_memory ? showBytes(resources.gpu_memory) : '',
+    gpuModel: resources.gpu_model ?? '',
     time: showDuration(resources.time)
   };
 }
@@ -128,7 +156,10 @@ export function readFields(form: SubmitForm, fields: IFields): IReading {
     }
     raw[name.trim()] = value;
   }
+  const sweep = readSweep(fields.sweep, problems);
+  sweptNames(fields.sweep).forEach(name => delete raw[name]);
   const resources = readResources(fields, form.limits, problems);
+  const retries = readRetries(fields, problems);
   return {
     problems,
     request: {
@@ -141,9 +172,49 @@ export function readFields(form: SubmitForm, fields: IFields): IReading {
       create_parameters_cell: !form.has_parameters_cell && fields.createCell,
       inputs: lines(fields.inputs),
       outputs: lines(fields.outputs),
-      evictable: fields.evictable
+      evictable: fields.evictable,
+      offload: fields.offload && offloads(form, fields),
+      seed: readSeed(fields, problems),
+      ...retries,
+      ...readBeside(fields.beside),
+      sweep
     }
   };
+}
+
+function readSeed(fields: IFields, problems: Problem[]): number | null {
+  const typed = fields.seed.trim();
+  if (typed === '') {
+    return null;
+  }
+  const seed = /^\d{1,10}$/.test(typed) ? Number(typed) : NaN;
+  if (seed <= MAX_SEED) {
+    return seed;
+  }
+  problems.push({
+    code: 'bad-seed',
+    field: 'seed',
+    text: `Seed: a whole number from 0 to ${MAX_SEED}.`,
+    hint: null
+  });
+  return null;
+}
+
+function readRetries(
+  fields: IFields,
+  problems: Problem[]
+): Pick<JobRequest, 'retries' | 'retry_on'> {
+  const retries = whole(fields.retries || '0', 0);
+  if (retries === null || retries > MAX_RETRIES) {
+    problems.push({
+      code: 'bad-retries',
+      field: 'retries',
+      text: `It can start again 0 to ${MAX_RETRIES} times.`,
+      hint: null
+    });
+    return { retries: 0, retry_on: [] };
+  }
+  return { retries, retry_on: retries ? [...fields.retryOn] : [] };
 }
 
 function changedValues(
@@ -165,7 +236,7 @@ function readResources(
   limits: Resources,
   problems: Problem[]
 ): Resources {
-  const read = <K extends keyof Resources>(
+  const read = <K extends 'cpus' | 'memory' | 'gpus' | 'time'>(
     field: K,
     value: number | null,
     text: string
@@ -176,6 +247,7 @@ function readResources(
     return value ?? limits[field];
   };
   return {
+    ...readGpuKind(fields, problems),
     cpus: read(
       'cpus',
       whole(fields.cpus, 1),
@@ -199,6 +271,23 @@ function readResources(
   };
 }
 
+function readGpuKind(
+  fields: IFields,
+  problems: Problem[]
+): Pick<Resources, 'gpu_memory' | 'gpu_model'> {
+  const typed = fields.gpuMemory.trim();
+  const memory = typed ? parseBytes(typed) : null;
+  if (typed && memory === null) {
+    problems.push({
+      code: 'bad-gpu_memory',
+      field: 'gpu_memory',
+      text: `'${typed}' is no amount of memory. Write for example 10 GiB.`,
+      hint: null
+    });
+  }
+  return { gpu_memory: memory, gpu_model: fields.gpuModel.trim() || null };
+}
+
 function whole(text: string, least: number): number | null {
   const number = /^\d{1,6}$/.test(text.trim()) ? Number(text) : NaN;
   return number >= least ? number : null;
@@ -209,98 +298,6 @@ function lines(text: string): string[] {
     .split('\n')
     .map(line => line.trim())
     .filter(line => line !== '');
-}
-
-/** The form of a recorded job whose notebook is not there any more. */
-export function recordedForm(job: JobRecord): SubmitForm {
-  const { name } = job.environment;
-  return {
-    source: job.source,
-    defaults: recordedDefaults(job),
-    remembered: true,
-    parameters: [],
-    has_parameters_cell: true,
-    kernels: [{ name, display_name: name, language: '', problem: null }],
-    backends: [
-      {
-        name: job.backend,
-        title: backendTitle(job.backend),
-        missing: '',
-        queues: [],
-        limits: job.resources,
-        shares_folder: true
-      }
-    ],
-    limits: job.resources,
-    last_used: job.usage,
-    saved_at: null
-  };
-}
-
-/** What a recorded job asked for, as the defaults of a form. */
-export function recordedDefaults(job: JobRecord): SubmitForm['defaults'] {
-  return {
-    source: job.source,
-    name: job.name,
-    parameters: job.parameters,
-    raw_parameters: {},
-    environment: job.environment.name,
-    resources: job.resources,
-    backend: job.backend,
-    queue: job.queue,
-    charge: null,
-    create_parameters_cell: false,
-    try_first: false,
-    cell: null,
-    inputs: [],
-    outputs: [],
-    evictable: job.evictable
-  };
-}
-
-/** What changed against a recorded job: its own code runs again with these values. */
-export function readRerun(
-  form: SubmitForm,
-  fields: IFields,
-  job: JobRecord
-): RerunRequest {
-  const { request } = readFields(form, fields);
-  const kinds = new Map(form.parameters.map(one => [one.name, one.kind]));
-  const typed: Record<string, string> = { ...request.raw_parameters };
-  const parameters: Values = {};
-  for (const [name, value] of Object.entries(job.parameters)) {
-    const text = typed[name] ?? fields.values[name];
-    parameters[name] =
-      text === undefined || text === literalText(value)
-        ? value
-        : literalValue(text, kinds.get(name));
-    delete typed[name];
-  }
-  for (const [name, text] of Object.entries(typed)) {
-    parameters[name] = literalValue(text, kinds.get(name));
-  }
-  return {
-    parameters: parameters as RerunRequest['parameters'],
-    environment: fields.environment || null,
-    resources: request.resources,
-    ...movedPlace(form, fields, job)
-  };
-}
-
-/** The value that a text means: Python's constants, numbers, JSON; else the text itself. */
-export function literalValue(text: string, kind?: Parameter['kind']): unknown {
-  if (kind === 'str') {
-    return text;
-  }
-  const constants: Values = { True: true, False: false, None: null };
-  if (text in constants) {
-    return constants[text];
-  }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
 }
 
 /** The problem that belongs to a field of the form. */

@@ -8,7 +8,7 @@ import { jobsIcon } from '../components/icons';
 import { CommandIDs } from './commands';
 import type { Desk } from './desk';
 import type { JobsModel } from './model';
-import { hasEnded, hasNotebook } from './words';
+import { hasEnded, hasNotebook, isHeld } from './words';
 
 interface ICommandParts {
   desk: Desk;
@@ -24,6 +24,17 @@ const JOB_ARGS = {
 
 const NO_ARGS = { type: 'object', properties: {} } as const;
 
+const COMPARE_ARGS = {
+  type: 'object',
+  properties: {
+    id: { type: 'string', description: 'The id of the job' },
+    other: {
+      type: 'string',
+      description: 'The id of the other job; it is chosen when left out'
+    }
+  }
+} as const;
+
 /** All commands of the jobs; a job's commands take its id, or mean the one selected. */
 export function addJobCommands(
   commands: CommandRegistry,
@@ -32,6 +43,7 @@ export function addJobCommands(
   addSubmit(commands, parts);
   addListCommands(commands, parts.desk);
   addOneJobCommands(commands, parts);
+  addCompare(commands, parts);
 }
 
 function addSubmit(commands: CommandRegistry, parts: ICommandParts): void {
@@ -81,6 +93,24 @@ function addListCommands(commands: CommandRegistry, desk: Desk): void {
   });
 }
 
+function addCompare(
+  commands: CommandRegistry,
+  { desk, model }: ICommandParts
+): void {
+  const idOf = (args: ReadonlyPartialJSONObject) =>
+    String(args['id'] ?? model.selected ?? '');
+  commands.addCommand(CommandIDs.compareJobs, {
+    label: 'Compare Job with…',
+    describedBy: { args: COMPARE_ARGS },
+    isEnabled: args => idOf(args) !== '',
+    execute: args =>
+      desk.compare(
+        idOf(args),
+        args['other'] === undefined ? undefined : String(args['other'])
+      )
+  });
+}
+
 function addOneJobCommands(
   commands: CommandRegistry,
   { desk, model }: ICommandParts
@@ -114,7 +144,11 @@ function addOneJobCommands(
     job => !hasEnded(job) && !job.cancelling,
     job => desk.cancel(job)
   );
+  add(CommandIDs.releaseJob, 'Release…', isHeld, job => desk.release(job));
   add(CommandIDs.rerunJob, 'Rerun', hasEnded, job => desk.rerun(job));
+  add(CommandIDs.rerunExactly, 'Rerun Exactly', hasEnded, job =>
+    desk.rerunExactly(job)
+  );
   add(CommandIDs.editJob, 'Edit and Rerun…', always, job => desk.edit(job));
   add(CommandIDs.deleteJob, 'Delete…', hasEnded, job => desk.remove(job));
   add(

@@ -7,9 +7,10 @@ import type { Client } from '../api/client';
 import { NoServerPart } from '../api/client';
 import type { JobDetails, JobRecord } from '../api/types';
 import type { IJobChange, JobsModel } from './model';
+import { PointsModel } from './pointsmodel';
 import { hasEnded } from './words';
 
-const LOG_EVERY = 1_000;
+const LOG_EVERY = 500;
 const MOST_LOG = 1_000_000;
 
 /** One job as its tab shows it: details, and the log as it grows. */
@@ -54,6 +55,15 @@ export class JobModel extends VDomModel {
     return this._gone;
   }
 
+  /** The points, when it is a sweep. */
+  get points(): PointsModel | null {
+    if (this.job?.sweep && !this._points) {
+      this._points = new PointsModel(this.id, this.client);
+      this._points.look();
+    }
+    return this._points;
+  }
+
   get log(): string {
     return this._log;
   }
@@ -68,6 +78,7 @@ export class JobModel extends VDomModel {
     const list = this._jobs.watch();
     this._watching = true;
     void this.refresh();
+    this._points?.look();
     void this._poll.start();
     return new DisposableDelegate(() => {
       this._watching = false;
@@ -93,6 +104,7 @@ export class JobModel extends VDomModel {
   dispose(): void {
     if (!this.isDisposed) {
       this._poll.dispose();
+      this._points?.dispose();
       this._jobs.jobChanged.disconnect(this._onChange, this);
       super.dispose();
     }
@@ -111,8 +123,10 @@ export class JobModel extends VDomModel {
       if (before?.attempts !== change.after.attempts) {
         this._startLogAgain();
       }
+      this._points?.look();
       if (
         before?.state !== change.after.state ||
+        before?.reason?.code !== change.after.reason?.code ||
         valuesOf(before) !== valuesOf(change.after)
       ) {
         this._logIsWhole = false;
@@ -141,6 +155,10 @@ export class JobModel extends VDomModel {
   }
 
   private async _readOnce(): Promise<void> {
+    if (this.job?.sweep) {
+      this._logIsWhole = true; // each point has its own
+      return;
+    }
     let chunk = await this.client.log(this.id, this._next);
     while (chunk.text) {
       this._next = chunk.next;
@@ -151,6 +169,12 @@ export class JobModel extends VDomModel {
       }
       if (chunk.next >= chunk.size) {
         break;
+      }
+      if (chunk.size - chunk.next > MOST_LOG) {
+        // what lies between would not be shown
+        this._next = chunk.size - MOST_LOG;
+        this._log = '';
+        this._logCut = true;
       }
       chunk = await this.client.log(this.id, this._next);
     }
@@ -173,6 +197,7 @@ export class JobModel extends VDomModel {
   private _logIsWhole = false;
   private _newest: JobRecord | null = null;
   private _next = 0;
+  private _points: PointsModel | null = null;
   private _watching = false;
 }
 

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { Remedy } from '../api/types';
+import { Button } from '../components/buttons';
 import { TaskProgress } from '../components/taskprogress';
 import type { SubmitModel } from './submitmodel';
 
@@ -24,14 +25,12 @@ export function Mismatch(props: {
           The job is submitted when this has ended. You can close this form, but
           keep this page open until then.
         </p>
-        <button
-          type="button"
-          className="jp-Mlinfn-button"
+        <Button
           disabled={mending.cancelling}
           onClick={() => void props.model.cancelMending()}
         >
           {mending.cancelling ? 'Cancelling…' : 'Cancel'}
-        </button>
+        </Button>
       </div>
     );
   }
@@ -59,9 +58,8 @@ export function Mismatch(props: {
           </ul>
         </details>
       )}
-      <button
-        type="button"
-        className="jp-Mlinfn-button jp-mod-accept"
+      <Button
+        kind="accept"
         disabled={others.length > 0}
         title={
           others.length
@@ -71,7 +69,7 @@ export function Mismatch(props: {
         onClick={props.mend}
       >
         {LABELS[remedy.kind]}
-      </button>
+      </Button>
     </div>
   );
 }

@@ -8,23 +8,40 @@ import { Signal } from '@lumino/signaling';
 import type { Client } from '../api/client';
 import type { LiveSocket } from '../api/live';
 import type {
+  FoundJobs,
   Frames,
+  JobChoices,
   JobCounts,
-  JobPage,
-  JobRecord,
-  JobState
+  JobRecord
 } from '../api/types';
+import type { IJobFilter } from './filter';
+import {
+  compareJobs,
+  groupOf,
+  GROUPS,
+  isFiltered,
+  matches,
+  NO_FILTER,
+  queryOf
+} from './filter';
+import type { Entry, StateCounts } from './listing';
+import { entriesOf, mergeJobs, unfinishedAfter } from './listing';
+import { Selection } from './selection';
 import { announcement } from './words';
 
-const PAGE = 50;
+const PAGE = 100;
 const TYPING_PAUSE = 250;
+const COUNT_PAUSE = 1000;
 
 const NO_COUNTS: JobCounts = {
   running: 0,
   queued: 0,
   failed_today: 0,
-  total: 0
+  total: 0,
+  by_state: {}
 };
+
+const NO_CHOICES: JobChoices = { backends: [], environments: [] };
 
 /** A job as it was and as it is; one of the two is `null` when it came or went. */
 export interface IJobChange {
@@ -32,7 +49,7 @@ export interface IJobChange {
   after: JobRecord | null;
 }
 
-/** The list of jobs: what the server last said, searched and filtered there. */
+/** The list of jobs: what the server last said; searched, filtered and grouped there. */
 export class JobsModel extends VDomModel {
   constructor(
     readonly client: Client,
@@ -40,6 +57,7 @@ export class JobsModel extends VDomModel {
   ) {
     super();
     this._searching = new Debouncer(() => this.refresh(), TYPING_PAUSE);
+    this._counting = new Debouncer(() => this._count(), COUNT_PAUSE);
     live.statusChanged.connect(this._onStatus, this);
   }
 
@@ -56,29 +74,56 @@ export class JobsModel extends VDomModel {
     return this._error;
   }
 
-  get hasMore(): boolean {
-    return this._next !== null;
+  /** Why the rest of a group could not be read; `null` when it can. */
+  trouble(group: string): Error | null {
+    return this._troubles.get(group) ?? null;
   }
 
-  get loadingMore(): boolean {
-    return this._loadingMore;
-  }
-
-  get search(): string {
-    return this._search;
-  }
-
-  get states(): readonly JobState[] {
-    return this._states;
+  get filter(): IJobFilter {
+    return this._filter;
   }
 
   get filtered(): boolean {
-    return this._search !== '' || this._states.length > 0;
+    return isFiltered(this._filter);
   }
+
+  /** The groups that are closed. */
+  get folded(): readonly string[] {
+    return this._folded;
+  }
+
+  /** How many jobs match, by state, on all pages. */
+  get matching(): StateCounts {
+    return this._matching;
+  }
+
+  /** How many jobs match. */
+  get found(): number {
+    return Object.values(this._matching).reduce((sum, one) => sum + one, 0);
+  }
+
+  /** The places and environments that the list can be narrowed to. */
+  get choices(): JobChoices {
+    return this._choices;
+  }
+
+  /** The lines of the list, from the top; the same array until something changes. */
+  get entries(): readonly Entry[] {
+    const from = [this._jobs, this._matching, this._folded] as const;
+    if (from.some((part, index) => part !== this._drawnFrom?.[index])) {
+      this._drawnFrom = from;
+      this._entries = entriesOf(this._jobs ?? [], this._matching, this._folded);
+    }
+    return this._entries;
+  }
+
+  /** The line the keyboard is on, and the jobs that are chosen. */
+  readonly selection = new Selection(() => this.stateChanged.emit());
 
   /** The job the keyboard is on. */
   get selected(): string | null {
-    return this._selected;
+    const current = this.selection.current;
+    return current && this._known.has(current) ? current : null;
   }
 
   /** Every change of a job that was shown, for details, drives and announcements. */
@@ -95,22 +140,34 @@ export class JobsModel extends VDomModel {
     return this._known.get(id) ?? null;
   }
 
-  select(id: string | null): void {
-    if (id !== this._selected) {
-      this._selected = id;
-      this.stateChanged.emit();
-    }
-  }
-
-  setSearch(text: string): void {
-    this._search = text;
-    this.stateChanged.emit();
+  setSearch(search: string): void {
+    this._filter = { ...this._filter, search };
+    this.selection.clear();
     void this._searching.invoke();
   }
 
-  setStates(states: readonly JobState[]): void {
-    this._states = states;
+  /** Narrow the list, or widen it again. */
+  setFilter(changes: Partial<IJobFilter>): void {
+    this._filter = { ...this._filter, ...changes };
+    this.selection.clear();
+    void this.refresh();
+  }
+
+  /** Open a closed group, or close an open one. */
+  toggle(group: string): void {
+    this._folded = this._folded.includes(group)
+      ? this._folded.filter(name => name !== group)
+      : [...this._folded, group];
     this.stateChanged.emit();
+    void this.refresh();
+  }
+
+  /** Show the list as it was shown before. */
+  restore(filter: IJobFilter, folded: readonly string[]): void {
+    this._filter = filter;
+    this._folded = GROUPS.map(group => group.name).filter(name =>
+      folded.includes(name)
+    );
     void this.refresh();
   }
 
@@ -146,30 +203,45 @@ export class JobsModel extends VDomModel {
     }
   }
 
-  /** Ask for the page after the last one. */
-  async loadMore(): Promise<void> {
-    if (!this._next || this._loadingMore) {
+  /** Ask how many match, and for nothing else. */
+  private async _count(): Promise<void> {
+    if (this.isDisposed || !this.filtered) {
       return;
     }
-    this._loadingMore = true;
-    this.stateChanged.emit();
-    const asked = this._asked;
     try {
-      const page = await this.client.jobs({
-        ...this._query(),
-        cursor: this._next
-      });
-      if (asked === this._asked) {
-        const shown = new Set(this._jobs?.map(job => job.id));
-        const fresh = page.jobs.filter(job => !shown.has(job.id));
-        this._jobs = [...(this._jobs ?? []), ...fresh];
-        this._next = page.next ?? null;
-        fresh.forEach(job => this._known.set(job.id, job));
-      }
+      const page = await this.client.jobs({ ...this._query(), limit: 1 });
+      this._matching = page.matching;
+      this.stateChanged.emit();
     } catch (error) {
       this._error = error as Error;
+      this.stateChanged.emit();
+    }
+  }
+
+  /** Ask for the next page of a group; `again` also where that failed before. */
+  async loadMore(group: string, again = false): Promise<void> {
+    const cursor = this._unfinished.get(group);
+    const failed = this._troubles.has(group) && !again;
+    if (cursor === undefined || failed || this._loading.has(group)) {
+      return;
+    }
+    this._loading.add(group);
+    this._troubles.delete(group);
+    const asked = this._asked;
+    const others = GROUPS.map(one => one.name).filter(name => name !== group);
+    try {
+      const page = await this.client.jobs({
+        ...queryOf(this._filter, others),
+        limit: PAGE,
+        cursor
+      });
+      if (asked === this._asked && !this.isDisposed) {
+        this._append(group, page);
+      }
+    } catch (error) {
+      this._troubles.set(group, error as Error);
     } finally {
-      this._loadingMore = false;
+      this._loading.delete(group);
       this.stateChanged.emit();
     }
   }
@@ -192,12 +264,13 @@ export class JobsModel extends VDomModel {
     }
     this._subscription?.dispose();
     this._searching.dispose();
+    this._counting.dispose();
     Signal.clearData(this);
     super.dispose();
   }
 
   private _query() {
-    return { search: this._search, states: this._states, limit: PAGE };
+    return { ...queryOf(this._filter, this._folded), limit: PAGE };
   }
 
   private _onStatus(): void {
@@ -209,19 +282,47 @@ export class JobsModel extends VDomModel {
       const delta = frame.data;
       this._counts = delta.counts;
       this._merge(delta.changed, delta.deleted);
+      if (this.filtered) {
+        void this._counting.invoke();
+      } else {
+        this._matching = delta.counts.by_state;
+      }
       this.stateChanged.emit();
-    } else if (this.filtered || (this._jobs?.length ?? 0) > PAGE) {
+    } else if (this.filtered || frame.data.next !== null) {
       void this.refresh();
     } else {
       this._asked += 1;
-      this._take(frame.data);
+      const { jobs, counts } = frame.data;
+      this._take({
+        jobs: [...jobs].sort(compareJobs),
+        counts,
+        next: null,
+        matching: counts.by_state,
+        choices: choicesOf(jobs)
+      });
     }
   }
 
-  private _take(page: JobPage): void {
+  private _append(group: string, page: FoundJobs): void {
+    this._matching = page.matching;
+    if (page.next === null) {
+      this._unfinished.delete(group);
+    } else {
+      this._unfinished.set(group, page.next);
+    }
+    const shown = new Set(this._jobs?.map(job => job.id));
+    const fresh = page.jobs.filter(job => !shown.has(job.id));
+    fresh.forEach(job => this._known.set(job.id, job));
+    this._jobs = [...(this._jobs ?? []), ...fresh].sort(compareJobs);
+  }
+
+  private _take(page: FoundJobs): void {
     this._error = null;
-    this._counts = page.counts ?? NO_COUNTS;
-    this._next = page.next ?? null;
+    this._troubles.clear();
+    this._unfinished = unfinishedAfter(page.jobs, page.next, page.matching);
+    this._counts = page.counts;
+    this._matching = page.matching;
+    this._choices = page.choices ?? this._choices;
     page.jobs.forEach(job => this._notice(job));
     this._jobs = page.jobs;
     this.stateChanged.emit();
@@ -232,6 +333,7 @@ export class JobsModel extends VDomModel {
     deleted: readonly string[]
   ): void {
     changed.forEach(job => this._notice(job));
+    this.selection.drop(deleted);
     for (const id of deleted) {
       const before = this._known.get(id) ?? null;
       this._known.delete(id);
@@ -242,10 +344,15 @@ export class JobsModel extends VDomModel {
         this._jobs,
         changed,
         deleted,
-        job => matches(job, this._search, this._states),
-        this._next === null
+        job => this._belongs(job),
+        new Set(this._unfinished.keys())
       );
     }
+  }
+
+  private _belongs(job: JobRecord): boolean {
+    const group = GROUPS[groupOf(job.state)];
+    return !this._folded.includes(group.name) && matches(job, this._filter);
   }
 
   private _notice(job: JobRecord): void {
@@ -262,64 +369,29 @@ export class JobsModel extends VDomModel {
   private readonly _jobChanged = new Signal<this, IJobChange>(this);
   private readonly _known = new Map<string, JobRecord>();
   private readonly _searching: Debouncer;
+  private readonly _counting: Debouncer;
   private _asked = 0;
+  private _choices = NO_CHOICES;
   private _counts = NO_COUNTS;
+  private _drawnFrom: readonly unknown[] | null = null;
+  private _entries: readonly Entry[] = [];
   private _error: Error | null = null;
+  private _filter = NO_FILTER;
+  private _folded: readonly string[] = [];
   private _jobs: readonly JobRecord[] | null = null;
-  private _loadingMore = false;
-  private _next: string | null = null;
-  private _search = '';
-  private _selected: string | null = null;
-  private _states: readonly JobState[] = [];
+  private readonly _loading = new Set<string>();
+  private _matching: StateCounts = {};
   private _subscription: IDisposable | null = null;
+  private readonly _troubles = new Map<string, Error>();
+  private _unfinished = new Map<string, string | null>();
   private _watchers = 0;
 }
 
-/** Does a job belong into a list searched and filtered so? As the server decides it. */
-export function matches(
-  job: JobRecord,
-  search: string,
-  states: readonly JobState[]
-): boolean {
-  if (states.length && !states.includes(job.state)) {
-    return false;
-  }
-  const sought = search.trim().toLowerCase();
-  return (
-    !sought ||
-    [job.name, job.id, job.source].some(text =>
-      text.toLowerCase().includes(sought)
-    )
-  );
-}
-
-/**
- * The list with changes in place, newest first, deleted ones gone. Jobs older than the last
- * one shown wait for their page, unless the list is `complete`.
- */
-export function mergeJobs(
-  jobs: readonly JobRecord[],
-  changed: readonly JobRecord[],
-  deleted: readonly string[],
-  belongs: (job: JobRecord) => boolean,
-  complete: boolean
-): JobRecord[] {
-  const time = (job: JobRecord) => Date.parse(job.submitted_at);
-  const news = new Map(changed.map(job => [job.id, job]));
-  const gone = new Set(deleted);
-  const kept = jobs
-    .filter(job => !gone.has(job.id))
-    .map(job => news.get(job.id) ?? job)
-    .filter(belongs);
-  const shown = new Set(jobs.map(job => job.id));
-  const oldest =
-    complete || !jobs.length ? -Infinity : time(jobs[jobs.length - 1]);
-  const added = changed.filter(
-    job =>
-      !shown.has(job.id) &&
-      !gone.has(job.id) &&
-      belongs(job) &&
-      time(job) >= oldest
-  );
-  return [...added, ...kept].sort((a, b) => time(b) - time(a));
+/** What a list that is here as a whole can be narrowed to. */
+function choicesOf(jobs: readonly JobRecord[]): JobChoices {
+  const sorted = (values: string[]) => [...new Set(values)].sort();
+  return {
+    backends: sorted(jobs.map(job => job.backend)),
+    environments: sorted(jobs.map(job => job.environment.name))
+  };
 }

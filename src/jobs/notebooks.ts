@@ -14,7 +14,7 @@ import { Widget } from '@lumino/widgets';
 import type { Client } from '../api/client';
 import type { LiveSocket } from '../api/live';
 import { jobsIcon } from '../components/icons';
-import { jobOfPath } from './drive';
+import { readNotebook } from './drive';
 import { joinLines } from './multiline';
 
 export const JOB_NOTEBOOK = 'Notebook of a job';
@@ -81,8 +81,7 @@ export class JobNotebooks {
         document.hidden ||
         this._live.status === 'paused',
       factory: async () => {
-        const id = jobOfPath(panel.context.path);
-        const notebook = await this._client.notebook(id);
+        const notebook = await readNotebook(this._client, panel.context.path);
         await panel.context.ready;
         if (notebook.modified !== shown && !panel.isDisposed) {
           shown = notebook.modified;

@@ -1,70 +1,105 @@
 import {
+  closeIcon,
   ellipsesIcon,
   launchIcon,
   refreshIcon
 } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { JobRecord, JobState } from '../api/types';
-import { IconButton } from '../components/buttons';
-import { nextIndex } from '../components/keys';
-import { useModel, useTicks, WatchingWidget } from '../components/panel';
+import type { BulkVerb } from '../api/client';
+import { Button, IconButton } from '../components/buttons';
+import { useModel, WatchingWidget } from '../components/panel';
 import { count } from '../components/quantities';
 import { Failure, LiveLine, Notice, Skeleton } from '../components/states';
 import { jobsIcon } from '../components/icons';
 import type { IJobActions } from './actions';
+import { NO_FILTER } from './filter';
+import { FilterBar } from './filterbar';
+import { JobList } from './joblist';
 import type { JobsModel } from './model';
-import { JobRow } from './row';
-import { isActive } from './words';
-
-const FILTERS: { label: string; states: JobState[] }[] = [
-  { label: 'All states', states: [] },
-  {
-    label: 'Not ended',
-    states: ['queued', 'starting', 'running', 'evicted']
-  },
-  { label: 'Running', states: ['starting', 'running'] },
-  { label: 'Queued', states: ['queued', 'evicted'] },
-  { label: 'Succeeded', states: ['succeeded'] },
-  { label: 'Failed', states: ['failed'] },
-  { label: 'Cancelled', states: ['cancelled'] }
-];
+import { SharedList } from './sharedlist';
+import type { SharedModel } from './sharedmodel';
 
 interface IJobsProps {
   model: JobsModel;
   actions: IJobActions;
   /** True in the side bar: there the list can also be opened as a tab. */
   narrow: boolean;
+  /** What colleagues share. */
+  shared?: SharedModel;
 }
 
 /** All jobs: counts, search, filter, list. */
 export function Jobs(props: IJobsProps): React.ReactElement {
   const { model } = props;
   useModel(model);
+  const [others, setOthers] = React.useState(false);
+  const offered = useOffered(props.shared);
+  const node = React.useRef<HTMLDivElement>(null);
+  const onKey = (event: React.KeyboardEvent) => {
+    if (event.key === '/' && !isTyping(event.target)) {
+      event.preventDefault();
+      node.current?.querySelector<HTMLElement>('input[type=search]')?.focus();
+    }
+  };
   return (
-    <div className="jp-Mlinfn-jobs">
-      <Header {...props} />
-      <LiveLine live={model.live} topic="jobs" />
-      <List {...props} />
+    <div ref={node} className="jp-Mlinfn-jobs" onKeyDown={onKey}>
+      <Header {...props} others={others && offered} />
+      {offered && (
+        <div className="jp-Mlinfn-whose">
+          <select
+            className="jp-Mlinfn-select"
+            aria-label="Whose jobs"
+            value={others ? 'others' : 'mine'}
+            onChange={event => {
+              setOthers(event.target.value === 'others');
+              void props.shared?.refresh();
+            }}
+          >
+            <option value="mine">My jobs</option>
+            <option value="others">Shared with me</option>
+          </select>
+        </div>
+      )}
+      {others && offered && props.shared ? (
+        <SharedList model={props.shared} actions={props.actions} />
+      ) : (
+        <>
+          <LiveLine live={model.live} topic="jobs" />
+          <List {...props} />
+        </>
+      )}
     </div>
   );
 }
 
-function Header({ model, actions, narrow }: IJobsProps): React.ReactElement {
+/** Whether there is a place for shared jobs; asked once, when the list is first drawn. */
+function useOffered(shared?: SharedModel): boolean {
+  const [offered, setOffered] = React.useState(shared?.offered ?? false);
+  React.useEffect(() => {
+    if (!shared) {
+      return;
+    }
+    const look = () => setOffered(shared.offered);
+    shared.stateChanged.connect(look);
+    void shared.refresh();
+    return () => {
+      shared.stateChanged.disconnect(look);
+    };
+  }, [shared]);
+  return offered;
+}
+
+function Header(props: IJobsProps & { others: boolean }): React.ReactElement {
+  const { model, actions, narrow, others } = props;
   const { running, queued, failed_today, total } = model.counts;
-  const chosen = FILTERS.findIndex(
-    filter => filter.states.join() === model.states.join()
-  );
   return (
     <div className="jp-Mlinfn-header">
       <div className="jp-Mlinfn-headerLine">
         <h2>Jobs</h2>
-        <button
-          className="jp-Mlinfn-button jp-mod-accept"
-          onClick={() => actions.submit()}
-        >
+        <Button kind="accept" onClick={() => actions.submit()}>
           Submit…
-        </button>
+        </Button>
         <IconButton
           label="Ask again"
           icon={refreshIcon}
@@ -88,33 +123,18 @@ function Header({ model, actions, narrow }: IJobsProps): React.ReactElement {
           Running {running} · queued {queued} · failed {failed_today} today
         </p>
       )}
-      {(total > 0 || model.filtered) && (
-        <div className="jp-Mlinfn-headerLine">
-          <input
-            type="search"
-            className="jp-Mlinfn-input"
-            placeholder="Search"
-            aria-label="Search jobs by name"
-            value={model.search}
-            onChange={event => model.setSearch(event.target.value)}
-          />
-          <select
-            className="jp-Mlinfn-select"
-            aria-label="Show jobs in these states"
-            value={chosen}
-            onChange={event =>
-              model.setStates(FILTERS[Number(event.target.value)].states)
-            }
-          >
-            {FILTERS.map((filter, index) => (
-              <option key={filter.label} value={index}>
-                {filter.label}
-              </option>
-            ))}
-          </select>
-        </div>
+      {!others && (total > 0 || model.filtered) && (
+        <FilterBar model={model} copyLink={() => actions.copyLink()} />
       )}
+      {!others && <Chosen model={model} actions={actions} narrow={narrow} />}
     </div>
+  );
+}
+
+function isTyping(target: EventTarget): boolean {
+  return (
+    target instanceof HTMLElement &&
+    ['INPUT', 'SELECT', 'TEXTAREA'].includes(target.tagName)
   );
 }
 
@@ -132,7 +152,7 @@ function List(props: IJobsProps): React.ReactElement {
   if (!model.jobs) {
     return <Skeleton lines={6} />;
   }
-  if (!model.jobs.length && model.filtered) {
+  if (!model.found && model.filtered) {
     return (
       <Notice
         icon={jobsIcon}
@@ -140,15 +160,12 @@ function List(props: IJobsProps): React.ReactElement {
         live
         action={{
           label: 'Show all jobs',
-          run: () => {
-            model.setSearch('');
-            model.setStates([]);
-          }
+          run: () => model.setFilter(NO_FILTER)
         }}
       />
     );
   }
-  if (!model.jobs.length) {
+  if (!model.entries.length) {
     return (
       <Notice
         icon={jobsIcon}
@@ -162,72 +179,59 @@ function List(props: IJobsProps): React.ReactElement {
       </Notice>
     );
   }
-  return <Rows {...props} jobs={model.jobs} />;
+  return <Rows {...props} />;
 }
 
-function Rows(props: IJobsProps & { jobs: readonly JobRecord[] }) {
-  const { model, actions, jobs } = props;
-  useTicks(jobs.some(isActive));
-  const grid = React.useRef<HTMLDivElement>(null);
-  const found = jobs.findIndex(job => job.id === model.selected);
-  const current = Math.max(0, found);
-  const onKey = (event: React.KeyboardEvent) => {
-    const next = nextIndex(event.key, current, jobs.length);
-    if (next !== null) {
-      event.preventDefault();
-      model.select(jobs[next].id);
-      const row = grid.current?.children[next];
-      (row as HTMLElement | undefined)?.focus();
-    } else if (
-      event.target instanceof HTMLElement &&
-      event.target.role !== 'row'
-    ) {
-      return;
-    } else if (event.key === 'Enter') {
-      event.preventDefault();
-      actions.open(jobs[current].id);
-    } else if (event.key === 'Delete') {
-      event.preventDefault();
-      actions.remove(jobs[current]);
-    }
-  };
+function Rows(props: IJobsProps): React.ReactElement {
+  const { model } = props;
   return (
     <>
-      <div
-        ref={grid}
-        role="grid"
-        aria-label="Jobs"
-        className="jp-Mlinfn-list"
-        onKeyDown={onKey}
-      >
-        {jobs.map((job, index) => (
-          <JobRow
-            key={job.id}
-            job={job}
-            selected={job.id === model.selected}
-            focusable={index === current}
-            actions={actions}
-            onFocus={() => model.select(job.id)}
-          />
-        ))}
-      </div>
+      <JobList {...props} />
       {model.error && (
         <p className="jp-Mlinfn-liveLine" role="alert">
           {model.error.message} What you see may be old.
         </p>
       )}
-      {model.hasMore && (
+    </>
+  );
+}
+
+/** What can be done with the jobs that are chosen. */
+function Chosen({ model, actions }: IJobsProps): React.ReactElement | null {
+  const { selection } = model;
+  const number = selection.all ? model.found : selection.chosen.size;
+  if (!selection.chosen.size) {
+    return null;
+  }
+  const button = (label: string, verb: BulkVerb) => (
+    <Button onClick={() => actions.bulk(verb)}>{label}</Button>
+  );
+  return (
+    <div className="jp-Mlinfn-chosen" role="toolbar" aria-label="Chosen jobs">
+      <span role="status" className="jp-Mlinfn-numbers">
+        {selection.all
+          ? `All ${count(number, 'job')} that match`
+          : `${count(number, 'job')} chosen`}
+      </span>
+      {!selection.all && model.found > number && (
         <button
-          className="jp-Mlinfn-button jp-Mlinfn-more"
-          disabled={model.loadingMore}
-          onClick={() => void model.loadMore()}
+          className="jp-Mlinfn-link jp-Mlinfn-underlined"
+          onClick={() => actions.chooseAll()}
         >
-          {model.loadingMore
-            ? 'Loading…'
-            : `Load more (${count(jobs.length, 'job')} of ${model.counts.total} shown)`}
+          Choose all {model.found.toLocaleString('en')}
         </button>
       )}
-    </>
+      <span className="jp-Mlinfn-chosenActions">
+        {button('Cancel…', 'cancel')}
+        {button('Rerun…', 'rerun')}
+        {button('Delete…', 'delete')}
+        <IconButton
+          label="Choose none"
+          icon={closeIcon}
+          run={() => selection.clear()}
+        />
+      </span>
+    </div>
   );
 }
 

@@ -2,10 +2,12 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Parameter } from '../api/types';
+import { Button } from '../components/buttons';
 import { Field } from '../components/field';
 import type { IExtra } from './fields';
 import { defaultText, problemOf } from './fields';
 import type { IPartProps } from './parts';
+import { sweptNames } from './sweepfields';
 
 const KINDS: Record<Parameter['kind'], string> = {
   int: 'whole number',
@@ -39,13 +41,11 @@ export function ParameterFields(props: IPartProps): React.ReactElement {
           }
         />
       ))}
-      <button
-        type="button"
-        className="jp-Mlinfn-button"
+      <Button
         onClick={() => setExtras([...fields.extras, { name: '', value: '' }])}
       >
         Add a parameter
-      </button>
+      </Button>
       {!form.has_parameters_cell && fields.extras.length > 0 && (
         <label className="jp-Mlinfn-check">
           <input
@@ -75,6 +75,21 @@ function ParameterField(
   const original = defaultText(parameter);
   const change = (text: string) =>
     model.change({ values: { ...fields.values, [name]: text } });
+  if (sweptNames(fields.sweep).has(name)) {
+    return (
+      <Field label={<code>{name}</code>} hint="takes the values of the sweep">
+        {(id, describedBy) => (
+          <input
+            id={id}
+            className="jp-Mlinfn-input"
+            aria-describedby={describedBy}
+            disabled
+            value=""
+          />
+        )}
+      </Field>
+    );
+  }
   const changed = value === original ? '' : `; in the notebook ${original}`;
   const help = parameter.help ? `${parameter.help} · ` : '';
   return (

@@ -3,17 +3,21 @@ import type {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ILabShell, ILayoutRestorer, IRouter } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
+import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { FileDialog, IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { Widget } from '@lumino/widgets';
 
+import { SharingClient } from '../api/sharing';
 import { Announcer } from '../components/announcer';
 import { jobsIcon } from '../components/icons';
+import { showDuration } from '../components/quantities';
 import { IJobs, IServerPart } from '../tokens';
 import { keepAddressPlain } from './address';
 import { CommandIDs } from './commands';
@@ -22,7 +26,12 @@ import { JobsDrive } from './drive';
 import { addJobCommands } from './jobcommands';
 import { JobsModel } from './model';
 import { JOB_NOTEBOOK, jobNotebookFactory, JobNotebooks } from './notebooks';
+import type { Notified } from './notices';
+import { Notices } from './notices';
+import { askedInAddress, remember } from './remembering';
+import { SharedModel } from './sharedmodel';
 import { JobsPanel } from './sidepanel';
+import { TimeLimits } from './timelimit';
 
 const PALETTE = 'Jobs';
 const PANEL = 'mlinfn-jobs-panel';
@@ -85,7 +94,9 @@ export const jobsPlugin: JupyterFrontEndPlugin<IJobs> = {
     ILayoutRestorer,
     ICommandPalette,
     ILauncher,
-    IFileBrowserFactory
+    IFileBrowserFactory,
+    IStateDB,
+    ISettingRegistry
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -96,7 +107,9 @@ export const jobsPlugin: JupyterFrontEndPlugin<IJobs> = {
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
     launcher: ILauncher | null,
-    files: IFileBrowserFactory | null
+    files: IFileBrowserFactory | null,
+    states: IStateDB | null,
+    settings: ISettingRegistry | null
   ): IJobs => {
     const model = new JobsModel(server.client, server.live);
     const desk = new Desk({
@@ -117,6 +130,9 @@ export const jobsPlugin: JupyterFrontEndPlugin<IJobs> = {
       execute: () => app.shell.activateById(PANEL)
     });
     addAnnouncer(model);
+    addTimeLimits(model, desk);
+    void addNotices(model, desk, settings);
+    restoreList(app, model, states);
     if (restorer) {
       restoreTabs(restorer, desk);
     }
@@ -148,7 +164,8 @@ function addSidePanel(
     model,
     live: server.live,
     actions: desk,
-    narrow: labShell !== null
+    narrow: labShell !== null,
+    shared: new SharedModel(new SharingClient(server.client))
   });
   panel.id = PANEL;
   desk.showInPanel = job => {
@@ -159,10 +176,59 @@ function addSidePanel(
   restorer?.add(panel, panel.id);
 }
 
+/** The list as it was, or as the page's address asks; then the panel comes to the front. */
+function restoreList(
+  app: JupyterFrontEnd,
+  model: JobsModel,
+  states: IStateDB | null
+): void {
+  const asked = askedInAddress(window.location.search);
+  void remember(model, states, asked);
+  if (asked !== null) {
+    void app.restored.then(() => app.shell.activateById(PANEL));
+  }
+}
+
 function addAnnouncer(model: JobsModel): void {
   const announcer = new Announcer('Changes of jobs');
   Widget.attach(announcer, document.body);
   model.announced.connect((_, sentence) => announcer.say(sentence), announcer);
+}
+
+/** People hear of a time limit while there is time to save, or to ask for more. */
+function addTimeLimits(model: JobsModel, desk: Desk): void {
+  new TimeLimits(model, (job, left) =>
+    Notification.warning(
+      `${job.name} reaches its time limit in ${showDuration(left)}.`,
+      {
+        autoClose: 30_000,
+        actions: [{ label: 'Open the job', callback: () => desk.open(job.id) }]
+      }
+    )
+  );
+}
+
+/** People hear in JupyterLab that a job has ended, as the settings say. */
+async function addNotices(
+  model: JobsModel,
+  desk: Desk,
+  settings: ISettingRegistry | null
+): Promise<void> {
+  const notices = new Notices(model, (sentence, job) =>
+    Notification.info(sentence, {
+      autoClose: false,
+      actions: job
+        ? [{ label: 'Open the job', callback: () => desk.open(job.id) }]
+        : []
+    })
+  );
+  const found = await settings?.load(jobsPlugin.id);
+  const read = () => {
+    const which = found?.get('notifications').composite;
+    notices.which = (which ?? 'asked') as Notified;
+  };
+  read();
+  found?.changed.connect(read, notices);
 }
 
 function restoreTabs(restorer: ILayoutRestorer, desk: Desk): void {

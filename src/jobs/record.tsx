@@ -2,8 +2,9 @@ import { copyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Attempt, JobDetails, JobRecord, Values } from '../api/types';
-import { showBytes, showDuration, showTime } from '../components/quantities';
+import { showBytes, showTime } from '../components/quantities';
 import { literalText } from './fields';
+import { exactFacts } from './notexact';
 import { placeText } from './places';
 
 interface IRecordProps {
@@ -17,55 +18,12 @@ const NEWEST = 200;
 export function Record(props: IRecordProps): React.ReactElement {
   return (
     <>
-      <AskedAndUsed {...props} />
       <RecordedValues values={props.details.values} />
       <Exact {...props} />
       {props.details.attempts.length > 1 && (
         <Attempts attempts={props.details.attempts} />
       )}
     </>
-  );
-}
-
-function AskedAndUsed({ job }: IRecordProps): React.ReactElement {
-  const { resources, usage } = job;
-  const ran =
-    job.started_at && job.ended_at
-      ? (Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000
-      : null;
-  const cpu = usage.cpu_seconds;
-  const rows = [
-    ['CPUs', String(resources.cpus), cpu ? `${showDuration(cpu)} of CPU` : ''],
-    [
-      'Memory',
-      showBytes(resources.memory),
-      usage.peak_memory ? `${showBytes(usage.peak_memory)} at most` : ''
-    ],
-    ['GPUs', String(resources.gpus), ''],
-    ['Time', showDuration(resources.time), ran ? showDuration(ran) : '']
-  ];
-  return (
-    <section>
-      <h3>Asked and used</h3>
-      <table className="jp-Mlinfn-table">
-        <thead>
-          <tr>
-            <th scope="col">What</th>
-            <th scope="col">Asked</th>
-            <th scope="col">Used</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(([what, asked, used]) => (
-            <tr key={what}>
-              <th scope="row">{what}</th>
-              <td>{asked}</td>
-              <td>{used || '–'}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
   );
 }
 
@@ -134,7 +92,12 @@ function Exact({ details, job }: IRecordProps): React.ReactElement {
     ['Interpreter', spec.environment.prefix],
     ['Place', placeText(job)],
     ['Charged to', spec.charge],
-    ['Run again of', spec.rerun_of]
+    [spec.exact ? 'Run again exactly of' : 'Run again of', spec.rerun_of],
+    ['Starts after', spec.after.join(', ')],
+    ['Starts after the success of', spec.after_ok.join(', ')],
+    ['Tells', spec.notify.join(', ')],
+    ['Secrets', spec.secrets.join(', ')],
+    ...exactFacts(details)
   ];
   return (
     <details className="jp-Mlinfn-advanced" open>

@@ -2,11 +2,14 @@ import { ellipsesIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { JobRecord } from '../api/types';
+import { Button } from '../components/buttons';
 import { menuAt } from '../components/menu';
 import { ProgressBar } from '../components/progress';
 import type { IJobActions } from './actions';
 import { placeText } from './places';
 import { StateShape } from './state';
+import { SweepBar } from './sweepbar';
+import { pointsText } from './sweepwords';
 import {
   hasEnded,
   isActive,
@@ -20,10 +23,18 @@ import {
 
 interface IRowProps {
   job: JobRecord;
+  /** Its place in the list, from 0. */
+  index: number;
+  /** The keyboard is here. */
   selected: boolean;
+  chosen: boolean;
+  /** Some jobs are chosen, so that every row shows its box. */
+  choosing: boolean;
   focusable: boolean;
   actions: IJobActions;
   onFocus: () => void;
+  /** Choose it, or choose it no longer; `extend`: all from where the range began. */
+  onChoose: (extend: boolean) => void;
 }
 
 /** One job of the list, two to four short lines. */
@@ -40,17 +51,39 @@ export function JobRow(props: IRowProps): React.ReactElement {
       className="jp-Mlinfn-job"
       data-job-id={job.id}
       data-state={job.state}
-      aria-selected={props.selected}
+      aria-level={2}
+      aria-rowindex={props.index + 1}
+      aria-selected={props.chosen || props.selected}
+      data-chosen={props.chosen}
       tabIndex={tabIndex}
       onFocus={props.onFocus}
       onMouseDown={event => {
-        if (event.detail > 1) {
-          event.preventDefault(); // a double click opens; it need not mark a word
+        if (event.detail > 1 || event.shiftKey) {
+          event.preventDefault(); // these need not mark words
+        }
+      }}
+      onClick={event => {
+        if (event.shiftKey || event.ctrlKey || event.metaKey) {
+          props.onChoose(event.shiftKey);
         }
       }}
       onDoubleClick={() => actions.open(job.id)}
       onContextMenu={openMenu}
     >
+      <div
+        role="gridcell"
+        className="jp-Mlinfn-jobBox"
+        data-shown={props.choosing}
+      >
+        <input
+          type="checkbox"
+          tabIndex={-1}
+          aria-label={`Choose ${job.name}`}
+          checked={props.chosen}
+          onClick={event => event.stopPropagation()}
+          onChange={() => props.onChoose(false)}
+        />
+      </div>
       <div role="gridcell" className="jp-Mlinfn-jobMain">
         <div className="jp-Mlinfn-jobName" title={job.source}>
           <StateShape job={job} />
@@ -61,6 +94,9 @@ export function JobRow(props: IRowProps): React.ReactElement {
           >
             {job.name}
           </button>
+          {job.sweep && (
+            <span className="jp-Mlinfn-numbers">{pointsText(job.sweep)}</span>
+          )}
           {parameters && (
             <span className="jp-Mlinfn-jobParameters" title={parameters}>
               {parameters}
@@ -74,10 +110,14 @@ export function JobRow(props: IRowProps): React.ReactElement {
             {[job.backend, job.queue].filter(Boolean).join('/')}
           </span>
         </div>
-        {isActive(job) && done !== null && (
+        {isActive(job) && done !== null && !job.sweep && (
           <ProgressBar share={done} label={`Cells of ${job.name} done`} />
         )}
-        <RowNews job={job} />
+        {job.sweep ? (
+          <SweepBar counts={job.sweep} short />
+        ) : (
+          <RowNews job={job} />
+        )}
         <RowReason job={job} actions={actions} tabIndex={tabIndex} />
       </div>
       <div role="gridcell" className="jp-Mlinfn-jobMenu">
@@ -107,7 +147,7 @@ function RowNews(props: { job: JobRecord }): React.ReactElement | null {
   return (
     <>
       {values && <div className="jp-Mlinfn-values">{values}</div>}
-      {progress.last_line && (
+      {progress.last_line && isActive(job) && (
         <div className="jp-Mlinfn-lastLine" title={progress.last_line}>
           {progress.last_line}
         </div>
@@ -133,25 +173,25 @@ export function RowReason(props: {
     switch (help?.action) {
       case 'rerun':
         return actions.rerun(job, help.resources);
+      case 'points':
+        return actions.rerunPoints(job, 'failed');
       case 'edit':
         return actions.edit(job);
       case 'kernel':
         return actions.openKernel(job);
       case 'cleanup':
         return actions.cleanUp();
+      case 'release':
+        return actions.release(job);
     }
   };
   return (
     <div className="jp-Mlinfn-reason">
       <span title={job.reason.text}>{job.reason.text}</span>
       {help && props.withButton !== false && (
-        <button
-          className="jp-Mlinfn-button"
-          tabIndex={props.tabIndex}
-          onClick={run}
-        >
+        <Button tabIndex={props.tabIndex} onClick={run}>
           {help.label}
-        </button>
+        </Button>
       )}
     </div>
   );

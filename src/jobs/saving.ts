@@ -5,48 +5,54 @@ import type { Contents } from '@jupyterlab/services';
 import type { ISaved } from '../api/live';
 import type { SaveRequest } from '../api/types';
 
-const LONGEST_SAVE = 10_000;
+const LONGEST_SAVE = 30_000;
+/** Under collaboration the server writes a second after the last change. */
+const BY_ITSELF = 4_000;
 
 /**
  * Write a document's unsaved changes to disk.
  *
  * Under real-time collaboration the server writes, a moment later: wait until the document
- * says that it is written. Rejects when it is not after ten seconds.
+ * says that it is written. A save of ours at that moment would be taken for a conflict, so it
+ * comes only where the server does not write by itself. Rejects when the document is not written
+ * thirty seconds after that.
  */
 export async function saveDocument(
   context: DocumentRegistry.Context
 ): Promise<void> {
   await context.ready;
   const { model } = context;
-  if (model.dirty || model.collaborative) {
-    await context.save();
+  if (
+    !model.dirty ||
+    (model.collaborative && (await written(model, BY_ITSELF)))
+  ) {
+    return;
   }
-  if (model.collaborative && model.dirty) {
-    await untilWritten(model);
+  await context.save();
+  if (model.collaborative && !(await written(model, LONGEST_SAVE))) {
+    throw new Error('The shared document is not saved yet.');
   }
 }
 
-function untilWritten(model: DocumentRegistry.IModel): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const done = (error?: Error) => {
+/** Whether everything is written at the latest after some milliseconds. */
+function written(
+  model: DocumentRegistry.IModel,
+  within: number
+): Promise<boolean> {
+  return new Promise(resolve => {
+    const done = () => {
       window.clearTimeout(timer);
       model.stateChanged.disconnect(look);
-      if (error) {
-        reject(error);
-      } else {
-        resolve();
-      }
+      resolve(!model.dirty);
     };
     const look = () => {
       if (!model.dirty) {
         done();
       }
     };
-    const timer = window.setTimeout(
-      () => done(new Error('The shared document is not saved yet.')),
-      LONGEST_SAVE
-    );
+    const timer = window.setTimeout(done, within);
     model.stateChanged.connect(look);
+    look();
   });
 }
 

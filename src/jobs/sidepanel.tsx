@@ -5,6 +5,7 @@ import type { IJobActions } from './actions';
 import type { JobModel } from './jobmodel';
 import type { JobsModel } from './model';
 import { JobsWidget } from './panel';
+import type { SharedModel } from './sharedmodel';
 import { Job } from './tab';
 
 interface IPanelProps {
@@ -12,6 +13,7 @@ interface IPanelProps {
   live: LiveSocket;
   actions: IJobActions;
   narrow: boolean;
+  shared?: SharedModel;
 }
 
 /** The list in the side bar; shows one job in its place where there are no tabs. */

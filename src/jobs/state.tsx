@@ -39,7 +39,9 @@ export function JobState(props: { job: JobRecord }): React.ReactElement {
   );
 }
 
-export function StateShape(props: { job: JobRecord }): React.ReactElement {
+export function StateShape(props: {
+  job: Pick<JobRecord, 'state' | 'unknown_since'>;
+}): React.ReactElement {
   const { job } = props;
   const shape = job.unknown_since ? 'unknown' : job.state;
   return (

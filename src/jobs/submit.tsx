@@ -2,16 +2,20 @@ import { launchIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { JobRecord } from '../api/types';
-import { Field, TextField } from '../components/field';
+import { Button } from '../components/buttons';
+import { Field } from '../components/field';
 import { useModel } from '../components/panel';
-import { showBytes, showDuration, showTime } from '../components/quantities';
+import { showTime } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
+import { Advanced } from './advanced';
+import { AfterForm } from './afterform';
 import { problemOf } from './fields';
+import { HowMuch } from './howmuch';
 import { Mismatch } from './mismatch';
 import type { IPartProps } from './parts';
 import { ParameterFields } from './parameters';
-import { chosenQueue, limitsOf } from './places';
 import type { SubmitModel } from './submitmodel';
+import { SweepForm } from './sweepform';
 import { Where } from './where';
 
 interface ISubmitProps {
@@ -83,32 +87,24 @@ export function Submit(props: ISubmitProps): React.ReactElement {
       <Outlook model={model} />
       <Mismatch model={model} mend={() => void mend()} />
       <footer className="jp-Mlinfn-buttons">
-        <button
-          type="button"
-          className="jp-Mlinfn-button"
-          onClick={props.onCancel}
-        >
-          Close
-        </button>
+        <Button onClick={props.onCancel}>Close</Button>
         {!(model.options.rerunOf && model.asRecorded) && (
-          <button
-            type="button"
-            className="jp-Mlinfn-button"
+          <Button
             disabled={busy}
             title="Runs with a time limit of five minutes, to see whether it works"
             onClick={() => void submit(true)}
           >
             Try first
-          </button>
+          </Button>
         )}
-        <button
+        <Button
           type="submit"
-          className="jp-Mlinfn-button jp-mod-accept"
+          kind="accept"
           disabled={busy}
           title="Ctrl+Enter or ⌘+Enter"
         >
           {model.submitting ? 'Submitting…' : 'Submit'}
-        </button>
+        </Button>
       </footer>
     </form>
   );
@@ -131,9 +127,11 @@ function Body({ model }: { model: SubmitModel }): React.ReactElement {
   return (
     <FocusFirst>
       <What {...part} />
+      <SweepForm {...part} />
       <WithWhat {...part} />
       <HowMuch {...part} />
       <Where {...part} />
+      <AfterForm {...part} />
       <Advanced {...part} />
     </FocusFirst>
   );
@@ -230,98 +228,6 @@ function WithWhat({ model, form, fields }: IPartProps): React.ReactElement {
   );
 }
 
-function HowMuch({ model, form, fields }: IPartProps): React.ReactElement {
-  const { last_used: last } = form;
-  const limits = limitsOf(form, fields);
-  const queue = chosenQueue(form, fields);
-  const text = (
-    name: 'cpus' | 'memory' | 'gpus' | 'time',
-    label: string,
-    hint?: string
-  ) => (
-    <TextField
-      label={label}
-      value={fields[name]}
-      hint={hint}
-      problem={problemOf(model.problems, name)}
-      onChange={value => model.change({ [name]: value })}
-    />
-  );
-  const used = last?.peak_memory
-    ? `You used ${showBytes(last.peak_memory)} last time.`
-    : limits
-      ? `Up to ${showBytes(limits.memory)} here.`
-      : undefined;
-  const models = queue?.gpu_models.length
-    ? ` Models: ${queue.gpu_models.join(', ')}.`
-    : '';
-  const gpus = limits?.gpus
-    ? `Up to ${limits.gpus} here.${models}`
-    : 'None here.';
-  const time =
-    limits && queue?.time_limit
-      ? `Up to ${showDuration(limits.time)} here.`
-      : 'For example 8 h or 90 min.';
-  return (
-    <fieldset>
-      <legend>How much</legend>
-      <div className="jp-Mlinfn-columns">
-        {text(
-          'cpus',
-          'CPUs',
-          limits ? `Up to ${limits.cpus} here.` : undefined
-        )}
-        {text('memory', 'Memory', used)}
-        {text('gpus', 'GPUs', limits ? gpus : undefined)}
-        {text('time', 'Time limit', time)}
-      </div>
-    </fieldset>
-  );
-}
-
-function Advanced({ model, fields }: IPartProps): React.ReactElement {
-  const area = (name: 'inputs' | 'outputs', label: string, hint: string) => (
-    <Field label={label} hint={hint} problem={problemOf(model.problems, name)}>
-      {(id, describedBy) => (
-        <textarea
-          id={id}
-          aria-describedby={describedBy}
-          className="jp-Mlinfn-input"
-          rows={2}
-          value={fields[name]}
-          onChange={event => model.change({ [name]: event.target.value })}
-        />
-      )}
-    </Field>
-  );
-  return (
-    <details className="jp-Mlinfn-advanced">
-      <summary>Advanced</summary>
-      <TextField
-        label="Name of the job"
-        value={fields.name}
-        hint="Empty: the notebook's name."
-        problem={problemOf(model.problems, 'name')}
-        onChange={name => model.change({ name })}
-      />
-      {area('inputs', 'Input files', 'One per line; recorded with the job.')}
-      {area(
-        'outputs',
-        'Files to keep',
-        'Patterns such as *.csv, one per line; copied beside the output notebook.'
-      )}
-      <label className="jp-Mlinfn-check">
-        <input
-          type="checkbox"
-          checked={fields.evictable}
-          onChange={event => model.change({ evictable: event.target.checked })}
-        />
-        May be interrupted and started again
-      </label>
-    </details>
-  );
-}
-
 /** The live line: what would happen, or all that prevents it. */
 function Outlook({ model }: { model: SubmitModel }): React.ReactElement {
   const { draft, problems, error, fields } = model;
@@ -360,7 +266,8 @@ function Outlook({ model }: { model: SubmitModel }): React.ReactElement {
       data-ok={draft?.ok ?? 'unknown'}
       role="status"
     >
-      {draft?.forecast?.text ??
+      {draft?.why ??
+        draft?.forecast?.text ??
         (recorded
           ? 'The notebook is not there any more; the recorded copy runs again.'
           : 'Looking whether it could start now…')}

@@ -11,14 +11,9 @@ import type {
   SubmitForm
 } from '../api/types';
 import type { IFields } from './fields';
-import {
-  initialFields,
-  readFields,
-  readRerun,
-  recordedDefaults,
-  recordedForm
-} from './fields';
+import { initialFields, readFields } from './fields';
 import { Mending } from './mending';
+import { readRerun, recordedDefaults, recordedForm } from './rerunfields';
 
 const DRAFT_PAUSE = 300;
 const TRIES = 4;
@@ -45,6 +40,10 @@ export class SubmitModel extends VDomModel {
     super();
     this._asRecorded = options.rerunOf !== undefined;
     this._drafting = new Debouncer(() => this._askDraft(), DRAFT_PAUSE);
+  }
+
+  get client(): Client {
+    return this._client;
   }
 
   get form(): SubmitForm | null {

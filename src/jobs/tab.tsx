@@ -1,20 +1,26 @@
 import * as React from 'react';
 
 import type { JobRecord } from '../api/types';
+import { Button } from '../components/buttons';
 import { useModel, useTicks, WatchingWidget } from '../components/panel';
 import { ProgressBar } from '../components/progress';
 import { showDuration } from '../components/quantities';
 import { Failure, LiveLine, Notice, Skeleton } from '../components/states';
 import { jobsIcon } from '../components/icons';
 import type { IJobActions } from './actions';
+import { Checkpoints } from './checkpoints';
 import type { JobModel } from './jobmodel';
 import type { LiveSocket } from '../api/live';
 import { Log } from './log';
+import { VerdictLine } from './notexact';
 import { LOCAL, placeText } from './places';
 import { Record } from './record';
 import { RowReason } from './row';
 import { JobState } from './state';
+import { pointsText } from './sweepwords';
+import { SweepPart } from './sweep';
 import { Timeline } from './timeline';
+import { AskedAndUsed } from './usage';
 import {
   hasEnded,
   hasNotebook,
@@ -42,11 +48,7 @@ export function Job(props: IJobProps): React.ReactElement {
   useTicks(job !== null && isActive(job));
   return (
     <article className="jp-Mlinfn-jobTab" aria-label="Job">
-      {props.onBack && (
-        <button className="jp-Mlinfn-button" onClick={props.onBack}>
-          ‹ All jobs
-        </button>
-      )}
+      {props.onBack && <Button onClick={props.onBack}>‹ All jobs</Button>}
       <LiveLine live={props.live} topic="jobs" />
       {model.gone && (
         <Notice title="This job was deleted">
@@ -63,11 +65,42 @@ export function Job(props: IJobProps): React.ReactElement {
       {!job && !model.error && <Skeleton lines={8} />}
       {job && !model.gone && (
         <>
-          <Head job={job} actions={actions} />
+          <Head
+            job={job}
+            actions={actions}
+            releases={Boolean(details?.release)}
+          />
           {details && <Timeline details={details} job={job} />}
+          {details && (
+            <VerdictLine
+              details={details}
+              onCompare={first => actions.compare(first, job.id)}
+            />
+          )}
           <Now job={job} />
-          <Log model={model} />
-          {details && <Record details={details} job={job} />}
+          {details && !job.sweep && (
+            <Checkpoints
+              job={job}
+              details={details}
+              onContinue={() => actions.continueFrom(job)}
+            />
+          )}
+          {job.sweep && model.points ? (
+            <SweepPart
+              job={job}
+              counts={job.sweep}
+              model={model.points}
+              actions={actions}
+            />
+          ) : (
+            <Log model={model} />
+          )}
+          {details && (
+            <>
+              <AskedAndUsed job={job} details={details} actions={actions} />
+              <Record details={details} job={job} />
+            </>
+          )}
         </>
       )}
     </article>
@@ -77,13 +110,15 @@ export function Job(props: IJobProps): React.ReactElement {
 function Head(props: {
   job: JobRecord;
   actions: IJobActions;
+  /** Whether it is held and can be let go from here. */
+  releases: boolean;
 }): React.ReactElement {
   const { job, actions } = props;
   const ended = hasEnded(job);
   const button = (label: string, run: () => void, enabled = true) => (
-    <button className="jp-Mlinfn-button" disabled={!enabled} onClick={run}>
+    <Button disabled={!enabled} onClick={run}>
       {label}
-    </button>
+    </Button>
   );
   return (
     <div className="jp-Mlinfn-jobHead">
@@ -105,21 +140,32 @@ function Head(props: {
       <RowReason
         job={job}
         actions={actions}
-        withButton={remedy(job)?.action !== 'kernel'}
+        withButton={
+          !['kernel', 'points', 'release'].includes(remedy(job)?.action ?? '')
+        }
       />
       <div className="jp-Mlinfn-actions">
         {hasNotebook(job) &&
+          !job.sweep &&
           button('Open notebook', () => actions.openNotebook(job))}
         {job.output && button('Open output', () => actions.openOutput(job))}
+        {props.releases && button('Release…', () => actions.release(job))}
         {!ended &&
           button(
             job.cancelling ? 'Cancelling…' : 'Cancel',
             () => actions.cancel(job),
             !job.cancelling
           )}
-        {ended && button('Rerun', () => actions.rerun(job))}
+        {ended &&
+          button(
+            job.sweep ? `Rerun all ${pointsText(job.sweep)}` : 'Rerun',
+            () => actions.rerun(job)
+          )}
+        {ended && button('Rerun exactly', () => actions.rerunExactly(job))}
+        {button('Compare with…', () => actions.compare(job.id))}
         {button('Edit and rerun…', () => actions.edit(job))}
         {ended && button('Open a kernel here', () => actions.openKernel(job))}
+        {ended && !job.sweep && button('Share…', () => actions.share(job))}
         {ended && button('Delete…', () => actions.remove(job))}
       </div>
     </div>

@@ -5,12 +5,15 @@ import { Field, TextField } from '../components/field';
 import { problemOf } from './fields';
 import type { IPartProps } from './parts';
 import {
+  AUTO,
   backendTitle,
   chosenBackend,
   chosenQueue,
   hasChoice,
   LOCAL,
-  queueText
+  offloads,
+  queueText,
+  standing
 } from './places';
 import type { SubmitModel } from './submitmodel';
 
@@ -34,10 +37,10 @@ export function Where(props: IPartProps): React.ReactElement {
   );
 }
 
-function OnlyPlace({ model, form, fields }: IPartProps): React.ReactElement {
+function OnlyPlace({ model, form }: IPartProps): React.ReactElement {
   return (
     <p>
-      {chosenBackend(form, fields)?.title}
+      {form.backends[0]?.title}
       {model.draft?.forecast?.starts_now ? ', starts now' : ''}
     </p>
   );
@@ -69,7 +72,8 @@ function Places(props: IPartProps): React.ReactElement {
               })
             }
           >
-            {!choice && (
+            <option value={AUTO}>{backendTitle(AUTO)}</option>
+            {!choice && fields.backend !== AUTO && (
               <option value={fields.backend}>
                 {backendTitle(fields.backend)} (not here)
               </option>
@@ -83,9 +87,11 @@ function Places(props: IPartProps): React.ReactElement {
           </select>
         )}
       </Field>
+      <Outlooks {...props} />
       {(queues.length > 0 || fields.queue !== '') && (
         <QueueField {...props} queues={queues} />
       )}
+      {offloads(form, fields) && <Elsewhere {...props} />}
       {fields.backend !== LOCAL && (
         <TextField
           label="Charge to"
@@ -96,6 +102,54 @@ function Places(props: IPartProps): React.ReactElement {
         />
       )}
     </>
+  );
+}
+
+/** Whether machines of other sites may have it. */
+function Elsewhere({ model, fields }: IPartProps): React.ReactElement | null {
+  if (model.options.rerunOf && model.asRecorded) {
+    return null;
+  }
+  const problem = problemOf(model.problems, 'offload');
+  return (
+    <div className="jp-Mlinfn-field">
+      <label className="jp-Mlinfn-check">
+        <input
+          type="checkbox"
+          checked={fields.offload}
+          onChange={event => model.change({ offload: event.target.checked })}
+        />
+        May run at a remote site
+      </label>
+      <p className={problem ? 'jp-Mlinfn-problem' : 'jp-Mlinfn-hint'}>
+        {problem ??
+          'Its machines see none of your folders: what the job needs must travel with it.'}
+      </p>
+    </div>
+  );
+}
+
+/** What every place says to this job, the one it goes to marked. */
+function Outlooks({ model }: IPartProps): React.ReactElement | null {
+  const { draft } = model;
+  if (!draft || draft.places.length < 2) {
+    return null;
+  }
+  return (
+    <div className="jp-Mlinfn-field">
+      <ul className="jp-Mlinfn-places" aria-label="When it would start">
+        {draft.places.map(place => {
+          const chosen = place.backend === draft.backend;
+          return (
+            <li key={place.backend} aria-current={chosen || undefined}>
+              <span aria-hidden="true">{chosen ? '→' : ''}</span>
+              <span>{place.title}</span>
+              <span className="jp-Mlinfn-hint">{standing(place)}</span>
+            </li>
+          );
+        })}
+      </ul>
+    </div>
   );
 }
 
@@ -111,9 +165,12 @@ function chargeHint(model: SubmitModel): string {
 
 /** Only what the live line at the bottom does not say. */
 function placeHint(
-  { model }: IPartProps,
+  { model, fields }: IPartProps,
   choice: BackendChoice | null
 ): string | undefined {
+  if (fields.backend === AUTO) {
+    return model.draft ? undefined : 'Where it starts first.';
+  }
   if (choice?.missing) {
     return `${choice.missing} A job submitted now waits until it answers.`;
   }

@@ -111,6 +111,14 @@ export function share(job: JobRecord): number | null {
   return Math.min(1, progress.cells_done / progress.cells_total);
 }
 
+/** `2 GPUs (A100, 40.0 GiB)`: how many, and what each has to be. */
+export function gpuText(resources: Resources): string {
+  const { gpus, gpu_model: model, gpu_memory: memory } = resources;
+  const of = [model, memory ? showBytes(memory) : null].filter(Boolean);
+  const count = gpus === 1 ? '1 GPU' : `${gpus} GPUs`;
+  return of.length ? `${count} (${of.join(', ')})` : count;
+}
+
 /** What was asked, as words: `2 CPUs · 4.0 GiB · 1 GPU · up to 1 h`. */
 export function resourcesText(resources: Resources): string {
   const parts = [
@@ -118,21 +126,29 @@ export function resourcesText(resources: Resources): string {
     showBytes(resources.memory)
   ];
   if (resources.gpus) {
-    parts.push(resources.gpus === 1 ? '1 GPU' : `${resources.gpus} GPUs`);
+    parts.push(gpuText(resources));
   }
   parts.push(`up to ${showDuration(resources.time)}`);
   return parts.join(' · ');
 }
 
-/** The one thing that would help after a failure, as a button. */
+/** Whether its batch system holds it until somebody lets it go. */
+export function isHeld(job: JobRecord): boolean {
+  return !hasEnded(job) && job.reason?.code === 'held';
+}
+
+/** The one thing that would help after a failure, or while it is held, as a button. */
 export interface IRemedy {
   label: string;
-  action: 'rerun' | 'edit' | 'kernel' | 'cleanup';
+  action: 'rerun' | 'points' | 'edit' | 'kernel' | 'cleanup' | 'release';
   resources?: Resources;
 }
 
 /** The button that fits the reason; `null` when there is nothing to mend. */
 export function remedy(job: JobRecord): IRemedy | null {
+  if (isHeld(job)) {
+    return { label: 'Release…', action: 'release' };
+  }
   if (job.state !== 'failed') {
     return null;
   }
@@ -153,6 +169,8 @@ export function remedy(job: JobRecord): IRemedy | null {
         resources: { ...job.resources, time }
       };
     }
+    case 'points-failed':
+      return { label: 'Rerun what failed', action: 'points' };
     case 'notebook-error':
       return { label: 'Open a kernel here', action: 'kernel' };
     case 'environment-mismatch':
@@ -168,7 +186,7 @@ export function remedy(job: JobRecord): IRemedy | null {
 }
 
 /** Half as much again, in whole GiB from 1 GiB on. */
-function moreMemory(memory: number): number {
+export function moreMemory(memory: number): number {
   const gibi = 1024 ** 3;
   const more = memory * 1.5;
   return more >= gibi ? Math.ceil(more / gibi) * gibi : Math.ceil(more);

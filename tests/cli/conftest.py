@@ -59,11 +59,14 @@ class Program:
         return Ended(process.returncode, out or "", err)
 
 
+PASSED = ("PATH", "LANG", "LC_ALL", "MLINFN_ANSWER_SECONDS")
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Program]:
     home = tmp_path / "desk"
     home.mkdir()
-    kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL") if key in os.environ}
+    kept = {key: os.environ[key] for key in PASSED if key in os.environ}
     env = {
         **kept,
         "HOME": str(home),

@@ -85,7 +85,8 @@ def test_what_is_not_offered_is_refused_and_what_there_is_is_named(
 
 
 def test_this_machine_has_neither_queues_nor_accounts(program, notebook) -> None:
-    told = program.run("submit", str(notebook), "--queue", "fast", "--charge", "cms", "--json")
+    words = ("--backend", "local", "--queue", "fast", "--charge", "cms", "--json")
+    told = program.run("submit", str(notebook), *words)
     assert told.code == 2
     fields = [one["field"] for one in told.json["error"]["problems"]]
     assert fields == ["queue", "charge"]
@@ -145,3 +146,41 @@ def test_a_rerun_keeps_its_place_or_goes_to_another(with_farm, notebook) -> None
     assert ticket["charge"] == "cms"
     moved = with_farm.run("job", "rerun", first, "--backend", "local", "--json").json
     assert (moved["backend"], moved["queue"]) == ("local", None)
+
+
+def test_without_a_place_the_job_goes_where_it_starts_first(with_farm, notebook) -> None:
+    told = with_farm.run("submit", str(notebook), "--dry-run")
+    assert told.code == 0, told.err
+    assert "Goes to this machine: starts now." in told.out
+    lines = told.out.splitlines()
+    places = lines[lines.index("Places:") + 1 :]
+    assert places[0].split() == ["→", "This", "machine", "starts", "now"]
+    assert places[1].split() == ["The", "farm", "3", "before", "it"]
+    there = with_farm.run("submit", str(notebook), "--queue", "opportunistic", "--json")
+    assert (there.json["backend"], there.json["queue"]) == ("farm", "opportunistic")
+    again = with_farm.run("job", "rerun", there.json["id"], "--json").json
+    assert (again["backend"], again["queue"]) == ("farm", "opportunistic")
+
+
+def test_a_gpu_that_this_machine_has_not_is_looked_for_elsewhere(with_farm, notebook) -> None:
+    words = ("submit", str(notebook), "--gpu-memory", "10GiB", "--gpu-model", "A100", "--dry-run")
+    told = with_farm.run(*words)
+    assert told.code == 0, told.err
+    assert "Asks for: 1 CPU, 2.0 GiB, 1 GPU (A100, 10.0 GiB), at most 1 h" in told.out
+    assert "Where: farm\n" in told.out
+    assert "This machine: No GPU was found on this machine." in told.out
+    draft = with_farm.run(*words, "--json").json
+    assert draft["resources"]["gpu_memory"] == 10 * 2**30
+    assert [(one["backend"], one["ok"]) for one in draft["places"][:2]] == [
+        ("local", False),
+        ("farm", True),
+    ]
+    assert with_farm.run(*words, "--gpu-memory", "much").code == 2
+    assert with_farm.run(*words, "--gpu-model", "--export=ALL").code == 2
+    record = with_farm.run(*words[:-1], "--charge", "cms", "--json").json
+    assert (record["backend"], record["charge"]) == ("farm", "cms")
+    shown = with_farm.run("job", "show", record["id"]).out
+    assert "1 GPU (A100, 10.0 GiB)" in shown
+    again = with_farm.run("job", "rerun", record["id"], "--gpu-memory", "5GiB", "--json").json
+    assert again["resources"]["gpu_model"] == "A100"
+    assert again["resources"]["gpu_memory"] == 5 * 2**30

@@ -35,6 +35,21 @@ class Wrong(AssertionError):
     """A promise was broken: lost, doubled, stuck, untrue."""
 
 
+def judge_output(record: JobRecord) -> None:
+    """What an ended job published is whole or not there. Raises :class:`Wrong`."""
+    published = Path(record.output_folder)
+    if published.with_name(published.name + ".part").exists():
+        raise Wrong(f"{record.id} left a half-published folder")
+    if record.state != "succeeded":
+        return
+    if record.output is None or not Path(record.output).exists():
+        raise Wrong(f"{record.id} succeeded; its output {record.output} is not there")
+    if record.kind == "notebook":
+        cells = json.loads(Path(record.output).read_text())["cells"]
+        if "worked" not in str(cells[-1]["outputs"]):
+            raise Wrong(f"{record.id} succeeded; its notebook lacks the output")
+
+
 @dataclass
 class Round:
     """What one round does, drawn from the seed.
@@ -209,21 +224,8 @@ class Campaign:
             raise Wrong(f"{record.id} is said to have succeeded; its code did not finish")
         if done and record.state == "failed" and record.reason is None:
             raise Wrong(f"{record.id} failed without a reason")
-        self._judge_output(record)
+        judge_output(record)
         self._judge_processes(record)
-
-    def _judge_output(self, record: JobRecord) -> None:
-        published = Path(record.output_folder)
-        if published.with_name(published.name + ".part").exists():
-            raise Wrong(f"{record.id} left a half-published folder")
-        if record.state != "succeeded":
-            return
-        if record.output is None or not Path(record.output).exists():
-            raise Wrong(f"{record.id} succeeded; its output {record.output} is not there")
-        if record.kind == "notebook":
-            cells = json.loads(Path(record.output).read_text())["cells"]
-            if "worked" not in str(cells[-1]["outputs"]):
-                raise Wrong(f"{record.id} succeeded; its notebook lacks the output")
 
     def _judge_processes(self, record: JobRecord) -> None:
         folder = self.scene.folder(record)

@@ -37,16 +37,17 @@ with effects.open("a") as file:
 
 
 class Scene:
-    """One data folder, one work folder, two slots."""
+    """One data folder, one work folder, two slots; ``settings`` as in the configuration file."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, backend: str = "local", settings: str = "") -> None:
         self.root = root
+        self.backend = backend
         self.work = root / "work"
         self.work.mkdir()
         config = root / "config"
         config.mkdir()
         (config / "jupyter_mlinfn_config.py").write_text(
-            "c.Mlinfn.job_cpus = 2\nc.Mlinfn.job_memory = '8GiB'\n"
+            f"{settings}c.Mlinfn.job_cpus = 2\nc.Mlinfn.job_memory = '8GiB'\n"
         )
         os.environ["JUPYTER_CONFIG_DIR"] = str(config)
         os.environ["JUPYTER_DATA_DIR"] = str(root / "jupyter")
@@ -94,7 +95,9 @@ class Scene:
     def request(self, source: Path) -> JobRequest:
         """A request for a small job."""
         small = Resources(cpus=1, memory=2**30, time=300)
-        return JobRequest(source=str(source), environment="python3", resources=small)
+        return JobRequest(
+            source=str(source), environment="python3", resources=small, backend=self.backend
+        )
 
     def submit_elsewhere(self, source: Path, key: str) -> subprocess.Popen[bytes]:
         """Submit by a program of its own, which can be killed."""
@@ -111,7 +114,7 @@ class Scene:
         if self.server is None or not self.server.lives():
             if self.server is not None:
                 self.server.collect()
-            self.server = Serving(self.root, self.work)
+            self.server = Serving(self.root, self.work, self.backend)
         return self.server
 
     def folder(self, record: JobRecord) -> AttemptFolder:
@@ -160,7 +163,8 @@ class Scene:
 class Serving:
     """A real Jupyter server on loopback whose root is the work folder."""
 
-    def __init__(self, root: Path, work: Path) -> None:
+    def __init__(self, root: Path, work: Path, backend: str) -> None:
+        self._backend = backend
         self._token = secrets.token_hex(16)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -191,7 +195,8 @@ class Serving:
     def submit(self, source: Path, key: str) -> threading.Thread:
         """POST the job from a thread; what comes back, or that nothing does, is of no interest."""
         small = {"cpus": 1, "memory": 2**30, "time": 300}
-        body = {"source": source.name, "environment": "python3", "resources": small}
+        body: dict[str, Any] = {"source": source.name, "environment": "python3"}
+        body |= {"resources": small, "backend": self._backend}
 
         def post() -> None:
             with suppress(OSError, http.client.HTTPException):

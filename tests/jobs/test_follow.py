@@ -33,6 +33,24 @@ def attempt(folders: JobFolders, job: str, number: int = 1) -> Path:
     return folder
 
 
+def test_the_notebook_of_a_point_as_far_as_it_is(
+    store: JobStore, folders: JobFolders, follower: JobFollower
+) -> None:
+    points = [{"lr": 0.1}, {"lr": 0.2}]
+    job = store.insert(make_spec(points=2), REQUEST, None, points).id
+    given = folders.bundle(job) / "notebook.ipynb"
+    given.parent.mkdir(parents=True)
+    given.write_text("{}")
+    assert follower.notebook(job, 1) == given
+    partial = folders.attempt(job, 1, 1) / "notebook.ipynb"
+    partial.parent.mkdir(parents=True)
+    partial.write_text("{}")
+    assert follower.notebook(job, 1) == partial
+    assert follower.notebook(job, 0) == given
+    with pytest.raises(NotFound):
+        follower.notebook(job, 2)
+
+
 @given(text=st.text(max_size=200), limit=st.integers(1, 20))
 def test_pieces_put_together_are_the_log(
     tmp_path_factory: pytest.TempPathFactory, text: str, limit: int

@@ -65,6 +65,7 @@ class Listener:
     name: ClassVar[str] = "local"
     title: ClassVar[str] = "This machine"
     shares_folder: ClassVar[bool] = True
+    sweeps: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.answers: dict[JobId, Observation] = {}
@@ -73,6 +74,7 @@ class Listener:
         self.queries = 0
         self.healed = 0
         self.silent = False
+        self.waits = False
 
     def missing(self) -> str:
         return ""
@@ -109,6 +111,9 @@ class Listener:
         self._speak()
         self.submitted.append(spec.token)
         return spec.id
+
+    def awaits(self, jobs: Sequence[JobRecord], *, sweep: bool) -> bool:
+        return self.waits
 
     def query(self, records: Sequence[JobRecord]) -> Mapping[JobId, Observation]:
         self.queries += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -32,10 +33,13 @@ def plain_python() -> Path:
     minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
     folder = BUILD / f"plain-venv-{minor}"
     python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "ipykernel"], check=True)
-        (folder / "complete").touch()
+    BUILD.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the tests that run beside these want it too
+        if not (folder / "complete").exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", "ipykernel"], check=True)
+            (folder / "complete").touch()
     took_part("kernel of a plain venv", f"{python.parent.parent.name}, ipykernel alone")
     return python
 

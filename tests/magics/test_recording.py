@@ -1,4 +1,4 @@
-"""``record()`` and ``checkpoint_dir()``, in and outside of a job."""
+"""``record()``, in and outside of a job."""
 
 from __future__ import annotations
 
@@ -77,16 +77,3 @@ def test_lines_of_several_processes_never_mix(attempt: Path) -> None:
     found = lines(attempt)
     assert len(found) == 1200
     assert [line["i"] for line in found if line["who"] == "c"] == list(range(300))
-
-
-def test_attempts_share_one_folder_for_checkpoints(
-    attempt: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    folder = mlinfn.checkpoint_dir()
-    assert folder == attempt.parent.parent / "checkpoints"
-    assert folder.is_dir()
-    monkeypatch.setenv("MLINFN_JOB_DIR", str(attempt.parent / "3"))
-    assert mlinfn.checkpoint_dir() == folder
-    monkeypatch.delenv("MLINFN_JOB_DIR")
-    monkeypatch.chdir(tmp_path)
-    assert mlinfn.checkpoint_dir() == tmp_path / "checkpoints"

@@ -14,7 +14,7 @@ import pytest
 from tests.parts import missed, took_part
 
 TREE = Path(__file__).parent.parent.parent
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def tracked_files() -> list[str]:

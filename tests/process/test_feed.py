@@ -72,6 +72,16 @@ def test_an_abandoned_program_ends_with_what_it_started(feeds: list[LineFeed]) -
     raise AssertionError("the child of an abandoned program runs on")
 
 
+def test_a_program_that_ended_before_it_was_asked_is_abandoned_in_peace(
+    feeds: list[LineFeed],
+) -> None:
+    feed = start(feeds, "")
+    assert feed.wait_for_line(20) is None
+    assert not feed.send(b"a question\n")
+    feed.abandon()
+    assert feed.ended
+
+
 def test_a_program_that_is_not_there() -> None:
     with pytest.raises(PartMissing) as caught:
         LineFeed(["/nonexistent/program"])

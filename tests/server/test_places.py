@@ -46,7 +46,8 @@ async def test_the_form_offers_the_queues_of_every_place(
     server: Server, make_notebook: MakeNotebook, farmland: Path
 ) -> None:
     form = await form_of(server, make_notebook("fit.ipynb", ["1"]))
-    assert form["backends"][0]["name"] == form["defaults"]["backend"] == "local"
+    assert form["backends"][0]["name"] == "local"
+    assert form["defaults"]["backend"] == "auto"
     place = next(one for one in form["backends"] if one["name"] == "farm")
     assert place["title"] == "The farm"
     assert place["limits"]["cpus"] == 32
@@ -132,7 +133,7 @@ async def test_the_place_is_in_the_record_and_remembered_for_the_notebook(
     (farmland / "absent").touch()
     form = await form_of(server, source)
     assert {name: form["defaults"][name] for name in place} == {
-        "backend": "local",
+        "backend": "auto",
         "queue": None,
         "charge": None,
     }
@@ -151,3 +152,30 @@ async def test_a_recorded_job_goes_to_another_place(
     back = await server.ask("POST", f"jobs/{moved['id']}/rerun", body={"backend": "local"})
     assert back.status == 201, back.body
     assert (back.json["backend"], back.json["queue"]) == ("local", None)
+
+
+async def test_a_draft_holds_what_every_place_says_and_where_the_job_would_go(
+    server: Server, make_notebook: MakeNotebook, farmland: Path
+) -> None:
+    body = {"source": make_notebook("fit.ipynb", ["1"])}
+    draft = (await server.ask("POST", "jobs/draft", body=body)).json
+    assert (draft["ok"], draft["backend"]) == (True, "local")
+    assert draft["why"] == "Goes to this machine: starts now."
+    said = {one["backend"]: one for one in draft["places"]}
+    assert said["local"]["starts_now"] is True
+    assert (said["farm"]["starts_now"], said["farm"]["position"]) == (False, 3)
+    (farmland / "silent").touch()
+    body["queue"] = "opportunistic"
+    there = (await server.ask("POST", "jobs/draft", body=body)).json
+    assert there["backend"] == "farm"
+    assert there["forecast"]["text"] == "Waits until the farm answers."
+
+
+async def test_a_model_of_gpu_that_no_name_can_be_is_refused(
+    server: Server, make_notebook: MakeNotebook
+) -> None:
+    body = {"source": make_notebook("fit.ipynb", ["1"])}
+    for model in ("--help", "a\n#SBATCH", "", "gpu:a100", "x" * 61, "é"):
+        resources = {"gpus": 1, "gpu_model": model}
+        reply = await server.ask("POST", "jobs", body={**body, "resources": resources})
+        assert reply.status == 400, reply.body

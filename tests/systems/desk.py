@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import psutil
 
-from tests.cli.conftest import Ended, Program, works_in
+from tests.cli.conftest import PASSED, Ended, Program, works_in
 
 LANGUAGES = {"ir": "R", "bash": "bash"}
 
@@ -23,7 +23,7 @@ class Desk:
         self.home = home
         self.data = home / "data"
         self.data.mkdir(parents=True)
-        kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL") if key in os.environ}
+        kept = {key: os.environ[key] for key in PASSED if key in os.environ}
         self.environ = {
             **kept,
             "HOME": str(home),

@@ -47,6 +47,7 @@ class Farm:
     name: ClassVar[str] = "farm"
     title: ClassVar[str] = "The farm"
     shares_folder: ClassVar[bool] = True
+    sweeps: ClassVar[bool] = False
 
     def __init__(self, context: BackendContext) -> None:
         self.folder = context.state_dir / "farm"
@@ -86,7 +87,8 @@ class Farm:
             return Forecast(starts_now=False, text="Waits until the farm answers.")
         if queue == "opportunistic":
             return Forecast(starts_now=True, text="Would start now in opportunistic.")
-        return Forecast(starts_now=False, text="Would wait in normal behind 3 jobs.")
+        text = "Would wait in normal behind 3 jobs."
+        return Forecast(starts_now=False, text=text, position=3)
 
     def submit(self, spec: JobSpec) -> str:
         self._speak()
@@ -97,6 +99,9 @@ class Farm:
         number = str(FIRST_NUMBER + len(self._tickets()))
         (self.folder / f"{number}.json").write_text(json.dumps(ticket))
         return number
+
+    def awaits(self, jobs: Sequence[JobRecord], *, sweep: bool) -> bool:
+        return False
 
     def query(self, records: Sequence[JobRecord]) -> Mapping[JobId, Observation]:
         self._speak()

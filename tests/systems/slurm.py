@@ -5,32 +5,28 @@ key and socket, slurmctld, three slurmd. Nothing of the machine's own Slurm is t
 clusters can run side by side, and :meth:`Slurm.stop` leaves no process behind. Daemons and jobs
 run as the person who runs the tests (root in a container), so no other account is needed.
 
-As root the Debian packages are installed when they are missing; see ``policy-rc.d`` below.
+As root the Debian packages are installed when they are missing; see :mod:`tests.systems.debian`.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import re
 import secrets
 import shutil
-import signal
 import socket
 import stat
 import subprocess
-import tempfile
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from jupyter_mlinfn.process import tree
-from tests.parts import missed, took_part
+from tests.parts import took_part
+from tests.systems import debian
+from tests.systems.daemons import Daemons, Missing, free_ports, started
 
 NODES = 3
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
 _PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
-_LOCK = Path(tempfile.gettempdir()) / f"mlinfn-slurm-install-{os.getuid()}.lock"
 
 _CONFIGURATION = """\
 ClusterName=mlinfn
@@ -55,11 +51,12 @@ MpiDefault=none
 DefMemPerCPU=256
 ReturnToService=2
 MinJobAge=600
+MaxJobCount=40000
 KillWait=10
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SchedulerParameters=bf_interval=1,sched_interval=1,sched_min_interval=10000,batch_sched_delay=0
-{nodes}
+{more}{nodes}
 PartitionName=normal Nodes=ALL Default=YES DefaultTime=10 MaxTime=1-0 PriorityTier=10 \
 PreemptMode=OFF
 PartitionName=opportunistic Nodes=ALL DefaultTime=10 MaxTime=2:00:00 PriorityTier=1 \
@@ -72,23 +69,17 @@ _NODE = (
 )
 
 
-class Missing(Exception):
-    """Slurm cannot be had here, and why."""
-
-
-class Slurm:
+class Slurm(Daemons):
     """One cluster; ``environment`` is what its programs need beside the process's own."""
 
     def __init__(self) -> None:
-        self.work = Path(tempfile.mkdtemp(prefix="mlinfn-slurm-"))
+        super().__init__("slurm")
         self.environment = {"SLURM_CONF": str(self.work / "slurm.conf")}
         self.took = 0.0
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._logs = ExitStack()
 
     def start(self) -> None:
         """Bring everything up and wait until all nodes are idle. Raises :class:`Missing`."""
-        _install()
+        prepare()
         began = time.monotonic()
         self._write_files()
         self._daemon(
@@ -96,11 +87,12 @@ class Slurm:
             f"--socket={self.work}/munge.sock", f"--pid-file={self.work}/munged.pid",
             f"--seed-file={self.work}/munge.seed",
         )  # fmt: skip
-        self._until(lambda: (self.work / "munge.sock").exists(), "munged")
+        self.until(lambda: (self.work / "munge.sock").exists(), "munged")
+        self._before_controller()
         self.start_controller()
         for number in range(1, NODES + 1):
             self._daemon(f"slurmd{number}", "slurmd", "-D", "-N", f"n{number}")
-        self._until(self._all_idle, "the nodes")
+        self.until(self._all_idle, "the nodes")
         self.took = time.monotonic() - began
         took_part("Slurm", f"{self.version()}, {NODES} nodes, up in {self.took:.1f} s")
 
@@ -110,16 +102,14 @@ class Slurm:
 
     def kill_controller(self) -> None:
         """``kill -9`` slurmctld."""
-        self._children["slurmctld"].kill()
-        self._children["slurmctld"].wait()
+        self.kill("slurmctld")
 
     def save_state(self) -> Path:
         """A copy of what slurmctld has saved, for :meth:`crash_to`."""
         copy = self.work / "saved"
         shutil.rmtree(copy, ignore_errors=True)
         # an orderly end saves everything, and nothing is written while it is copied
-        self._children["slurmctld"].terminate()
-        self._children["slurmctld"].wait()
+        self.end("slurmctld")
         shutil.copytree(self.work / "state", copy)
         self.start_controller()
         self.until_answers()
@@ -135,7 +125,7 @@ class Slurm:
 
     def until_answers(self) -> None:
         """Wait until slurmctld answers with all nodes up."""
-        self._until(lambda: self.call("squeue", "-h")[0] == 0, "slurmctld")
+        self.until(lambda: self.call("squeue", "-h")[0] == 0, "slurmctld")
 
     def call(self, *argv: str) -> tuple[int, str]:
         """Run one of Slurm's programs here; its code, and what it said on both streams."""
@@ -147,40 +137,32 @@ class Slurm:
     def clear(self) -> None:
         """Cancel everything and wait until nothing is left."""
         self.call("scancel", "--me")
-        self._until(self._empty, "the end of all jobs")
-        self._until(self._all_idle, "the nodes")
+        self.until(self._empty, "the end of all jobs")
+        self.until(self._all_idle, "the nodes")
 
     def version(self) -> str:
         """Such as ``slurm-wlm 22.05.8``."""
         return self.call("sbatch", "--version")[1].strip()
 
-    def stop(self) -> None:
+    def stop(self, patience: float = 5.0) -> None:
         """End jobs, daemons and whatever was started by them; remove the folder."""
-        with suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired, FileNotFoundError):
             self.call("scancel", "--me")
             self.call("scancel", "--me", "-s", "KILL")
-        for child in reversed(self._children.values()):
-            child.terminate()
-        for child in self._children.values():
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(5)
-            child.kill()
-            child.wait()
-        for pid in self._left():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self._logs.close()
-        shutil.rmtree(self.work, ignore_errors=True)
-
-    def log(self, name: str) -> str:
-        """What a daemon (``slurmctld``, ``slurmd1``) said."""
-        return (self.work / f"{name}.log").read_text(errors="replace")
+        super().stop(patience)
 
     # --- inside ---------------------------------------------------------------------------------
 
+    def _more(self) -> str:
+        """Further lines of the configuration."""
+        return ""
+
+    def _before_controller(self) -> None:
+        """What slurmctld needs to be there."""
+
     def _write_files(self) -> None:
-        user, host = _user(), socket.gethostname().split(".")[0]
-        ports = _free_ports(NODES + 1)
+        user, host = person(), socket.gethostname().split(".")[0]
+        ports = free_ports(NODES + 1)
         key = self.work / "munge.key"
         key.touch(mode=0o600)
         key.write_bytes(secrets.token_bytes(128))
@@ -189,8 +171,9 @@ class Slurm:
             for number in range(1, NODES + 1)
         ]
         text = _CONFIGURATION.format(
-            host=host, port=ports[0], user=user, work=self.work, nodes="\n".join(nodes)
-        )
+            host=host, port=ports[0], user=user, work=self.work, nodes="\n".join(nodes),
+            more=self._more(),
+        )  # fmt: skip
         (self.work / "slurm.conf").write_text(text)
         (self.work / "gres.conf").write_text(f"Name=gpu Type=t4 File={self._devices()}\n")
         self.work.chmod(0o755)
@@ -207,16 +190,7 @@ class Slurm:
         return f"{self.work}/gpu[0-1]"
 
     def _daemon(self, name: str, program: str, *options: str) -> None:
-        log = self._logs.enter_context((self.work / f"{name}.log").open("ab"))
-        self._children[name] = subprocess.Popen(
-            [_find(program), *options],
-            env={**os.environ, **self.environment},
-            cwd=self.work,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        self.spawn(name, (find(program), *options), {**os.environ, **self.environment})
 
     def _all_idle(self) -> bool:
         code, text = self.call("sinfo", "-h", "-N", "-p", "normal", "-t", "idle")
@@ -226,44 +200,14 @@ class Slurm:
         code, text = self.call("squeue", "-h", "--me")
         return code == 0 and not text.strip()
 
-    def _until(self, seen: object, what: str, within: float = 60.0) -> None:
-        assert callable(seen)
-        until = time.monotonic() + within
-        while not seen():
-            for name, child in self._children.items():
-                if child.poll() not in (None, -signal.SIGKILL):
-                    raise Missing(f"{name} ended with {child.returncode}: {self.log(name)[-2000:]}")
-            if time.monotonic() > until:
-                raise Missing(f"{what} did not come within {within:g} s")
-            time.sleep(0.05)
-
-    def _left(self) -> list[int]:
-        """Processes that carry this cluster in their environment or command line."""
-        found, mark = [], os.fsencode(self.work)
-        for pid in tree.living().keys() - {os.getpid()}:
-            with suppress(OSError):
-                told = Path(f"/proc/{pid}/environ").read_bytes()
-                if mark in told + Path(f"/proc/{pid}/cmdline").read_bytes():
-                    found.append(pid)
-        return found
-
 
 def start() -> Slurm:
     """A running cluster. Raises :class:`Missing` with the reason, which is also noted."""
-    cluster = Slurm()
-    try:
-        cluster.start()
-    except Missing as error:
-        cluster.stop()
-        missed("Slurm", str(error).splitlines()[0])
-        raise
-    except BaseException:
-        cluster.stop()
-        raise
-    return cluster
+    return started(Slurm(), "Slurm")
 
 
-def _find(program: str) -> str:
+def find(program: str) -> str:
+    """Where a daemon's program lies. Raises :class:`Missing`."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     found = shutil.which(program, path=path)
     if found is None:
@@ -271,49 +215,23 @@ def _find(program: str) -> str:
     return found
 
 
-def _install() -> None:
-    """Have Slurm's programs; one process installs, the others wait for it."""
-    with _LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            for program in PROGRAMS:
-                _find(program)
-        except Missing as error:
-            if os.getuid() or not shutil.which("apt-get"):
-                raise Missing(f"{error}, and only root can install it") from None
-            _apt()
+def prepare() -> None:
+    """Have Slurm's programs; one process installs, the others find them then.
 
-
-def _apt() -> None:
-    policy = Path("/usr/sbin/policy-rc.d")
-    ours = not policy.exists()
-    if ours:  # the packages must not start daemons of their own
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", *_PACKAGES)
+    Raises :class:`Missing` with the reason.
+    """
     try:
-        for argv in (("apt-get", "update", "-qq"), install):
-            done = subprocess.run(argv, env=environ, capture_output=True, timeout=170)
-            if done.returncode:
-                words = re.sub(r"\s+", " ", done.stderr.decode(errors="replace")).strip()
-                raise Missing(f"apt-get {argv[1]} failed: {words[:200]}")
-    except subprocess.TimeoutExpired:
-        raise Missing("apt-get did not end within 170 s") from None
-    finally:
-        if ours:
-            policy.unlink()
+        for program in PROGRAMS:
+            find(program)
+    except Missing as error:
+        try:
+            debian.install(*_PACKAGES)
+        except Missing as why:
+            raise Missing(f"{error}: {why}") from None
 
 
-def _user() -> str:
+def person() -> str:
+    """Who runs the tests."""
     import pwd
 
     return pwd.getpwuid(os.getuid()).pw_name
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as opened:
-        probes = [opened.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]

@@ -3,13 +3,13 @@ import * as os from 'os';
 import * as path from 'path';
 
 import { runPrefix } from './paths';
-import { processesWith } from './processes';
+import { killHard, processesWith } from './processes';
 
 /** After all tests: nothing of ours may be alive, and the folders go. */
 export default function end(): void {
   const left = processesWith(`/${runPrefix()}`);
   for (const one of left) {
-    process.kill(one.pid, 'SIGKILL');
+    killHard(one.pid);
   }
   for (const name of fs.readdirSync(os.tmpdir())) {
     if (name.startsWith(runPrefix())) {

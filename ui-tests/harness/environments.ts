@@ -107,7 +107,7 @@ export async function decide(
   await button.click();
   await expect(button).toHaveCount(0);
   await expect(open.getByRole('button', { name: 'Cancel' })).toHaveCount(0, {
-    timeout: 30_000
+    timeout: 180_000
   });
   await expect(open.getByRole('alert')).toHaveCount(0);
 }

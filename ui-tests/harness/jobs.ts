@@ -6,12 +6,17 @@ import { showPanel } from './lab';
 
 export const JOBS = 'mlinfn-jobs-panel';
 
-/** The form that the button in the notebook's toolbar opens. */
-export async function openForm(page: Page): Promise<Locator> {
+/** The button in the notebook's toolbar. */
+export async function pressSubmit(page: Page): Promise<void> {
   await page
     .locator('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Toolbar')
     .getByRole('button', { name: /as (a )?job/i })
     .click();
+}
+
+/** The form that the button in the notebook's toolbar opens. */
+export async function openForm(page: Page): Promise<Locator> {
+  await pressSubmit(page);
   return form(page);
 }
 
@@ -47,18 +52,24 @@ export async function shows(
   page: Page,
   id: string,
   state: string,
-  seconds = 45
+  seconds = 180
 ): Promise<void> {
   await expect(await row(page, id)).toHaveAttribute('data-state', state, {
     timeout: seconds * 1000
   });
 }
 
-/** Open the tab of a job by a double click on its row. */
-export async function openJob(page: Page, id: string): Promise<Locator> {
+/** Open the tab of a job by a double click on its row, and wait for a part of it. */
+export async function openJob(
+  page: Page,
+  id: string,
+  part = 'Log'
+): Promise<Locator> {
   const found = await row(page, id);
   await found.dblclick();
   const tab = page.locator(`#mlinfn-job-tab-${id}`);
-  await expect(tab.getByRole('region', { name: 'Log' })).toBeVisible();
+  await expect(
+    tab.getByRole('region', { name: part, exact: true })
+  ).toBeVisible();
   return tab;
 }

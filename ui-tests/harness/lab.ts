@@ -20,6 +20,7 @@ interface IApplication {
   shell: {
     activateById(id: string): void;
     currentWidget: {
+      context?: { path: string };
       sessionContext?: {
         session: {
           kernel: { connectionStatus: string; status: string } | null;
@@ -67,21 +68,21 @@ export const test = plain.extend<ITestFixtures, IWorkerFixtures>({
         await place.close();
       }
     },
-    { timeout: 60_000 }
+    { timeout: 300_000 }
   ],
   place: [
     // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
-      const place = await Place.open({ gpus: true });
+      const place = await Place.open({ gpus: true, cpus: 2 });
       tookPart('JupyterLab', pythonVersion(VENV, 'jupyterlab'));
       await use(place);
       await place.close();
     },
-    { scope: 'worker', timeout: 120_000 }
+    { scope: 'worker', timeout: 300_000 }
   ]
 });
 
-/** Open JupyterLab, perhaps with a document, in an empty workspace. */
+/** Open JupyterLab, perhaps with a document that is in front then, in an empty workspace. */
 export async function openLab(
   page: Page,
   place: Place,
@@ -92,11 +93,20 @@ export async function openLab(
   const where = file ? `lab/tree/${file}` : 'lab';
   await page.goto(place.address(`${where}?reset`));
   await labReady(page);
+  // JupyterLab is restored before it has opened the document that the address names
+  await page.waitForFunction(
+    name =>
+      !name || window.jupyterapp.shell.currentWidget?.context?.path === name,
+    file,
+    { timeout: 120_000 }
+  );
 }
 
 /** Wait until the splash screen has gone and everything is restored. */
 export async function labReady(page: Page): Promise<void> {
-  await page.waitForFunction(() => 'jupyterapp' in window);
+  await page.waitForFunction(() => 'jupyterapp' in window, undefined, {
+    timeout: 120_000
+  });
   await page.evaluate(() => window.jupyterapp.restored);
   await expect(page.locator('#jupyterlab-splash')).toHaveCount(0);
 }
@@ -128,6 +138,8 @@ export async function theme(page: Page, name: 'Light' | 'Dark'): Promise<void> {
     'data-jp-theme-light',
     String(name === 'Light')
   );
+  // JupyterLab lays its splash screen over the page while it changes
+  await expect(page.locator('#jupyterlab-splash')).toHaveCount(0);
 }
 
 /** Wait for the kernel of the notebook in front to be connected and idle. */

@@ -39,6 +39,7 @@ export interface IJob {
   output: string | null;
   source: string;
   attempts: number;
+  progress: { values: Record<string, unknown> } | null;
 }
 
 const ENDED = ['succeeded', 'failed', 'cancelled'];
@@ -123,7 +124,7 @@ export class Place {
           () => false
         );
       },
-      60,
+      120,
       () => this.logs()
     );
   }
@@ -143,7 +144,7 @@ export class Place {
     await until(
       `all processes of ${this.base} to end`,
       () => this._left() === '',
-      30,
+      60,
       () => this._left()
     );
     fs.rmSync(this.base, { recursive: true, force: true });
@@ -153,7 +154,19 @@ export class Place {
   async cancelAll(): Promise<void> {
     for (const job of await this.jobs()) {
       if (!ENDED.includes(job.state)) {
-        await this.mlinfn('job', 'cancel', job.id);
+        await this._cancel(job.id);
+      }
+    }
+  }
+
+  /** A job that ends at this very moment is as good. */
+  private async _cancel(id: string): Promise<void> {
+    try {
+      await this.mlinfn('job', 'cancel', id);
+    } catch (error) {
+      const job = (await this.jobs()).find(one => one.id === id);
+      if (job && !ENDED.includes(job.state)) {
+        throw error;
       }
     }
   }
@@ -168,8 +181,15 @@ export class Place {
     return stdout;
   }
 
+  /** Newest first; asked of the server where it runs, which is cheaper than a program. */
   async jobs(): Promise<IJob[]> {
-    return JSON.parse(await this.mlinfn('jobs', '--json')).jobs;
+    if (this._server?.exitCode !== null) {
+      return JSON.parse(await this.mlinfn('jobs', '--json')).jobs;
+    }
+    const answer = await fetch(`${this.url}/mlinfn/api/v1/jobs`, {
+      headers: { Authorization: `token ${TOKEN}` }
+    });
+    return ((await answer.json()) as { jobs: IJob[] }).jobs;
   }
 
   /** The newest job. */
@@ -178,7 +198,7 @@ export class Place {
   }
 
   /** Wait until a job is in a state; fails at once when it ended otherwise. */
-  async job(id: string, state: string, seconds = 60): Promise<IJob> {
+  async job(id: string, state: string, seconds = 120): Promise<IJob> {
     return until(
       `job ${id} to be ${state}`,
       async () => {
@@ -261,6 +281,8 @@ export class Place {
       JUPYTER_DATA_DIR: path.join(this.base, 'data'),
       JUPYTER_RUNTIME_DIR: path.join(this.base, 'runtime'),
       JUPYTER_PLATFORM_DIRS: '0',
+      // a loaded machine is slow, not silent
+      MLINFN_ANSWER_SECONDS: '10',
       ...(gpus ? { MLINFN_GPUS: 'simulated' } : {}),
       ...(on ? this._below() : {})
     };
@@ -302,7 +324,7 @@ export class Place {
     const ended = () => server.exitCode !== null || server.signalCode !== null;
     server.kill(signal);
     try {
-      await until('the server to end', ended, this._options.on ? 5 : 15, () =>
+      await until('the server to end', ended, this._options.on ? 5 : 60, () =>
         this.logs()
       );
     } catch (error) {
@@ -325,7 +347,8 @@ export class Place {
   private _server: ChildProcess | null = null;
 }
 
-async function freePort(): Promise<number> {
+/** A port of this machine that nobody listens on. */
+export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = net.createServer();
     probe.once('error', reject);

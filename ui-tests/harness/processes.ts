@@ -34,11 +34,22 @@ export function processesWith(word: string): IProcess[] {
     );
 }
 
+/** `kill -9`, also of what ends at this very moment. */
+export function killHard(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') {
+      throw error;
+    }
+  }
+}
+
 /** Wait until `check` gives something true; `instead` says what there was instead. */
 export async function until<T>(
   what: string,
   check: () => Promise<T> | T,
-  seconds = 30,
+  seconds = 120,
   instead: () => string = () => ''
 ): Promise<NonNullable<T>> {
   const end = Date.now() + seconds * 1000;

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'net';
 import * as path from 'path';
 import { Transform } from 'stream';
 
-/** Serve `folder`; each package file comes at `speed` bytes a second. */
+/** Serve `folder`; each package file comes at `speed` bytes a second, its end after `hurry`. */
 export class SlowChannel {
   static async open(folder: string, speed: number): Promise<SlowChannel> {
     const channel = new SlowChannel(folder, speed);
@@ -32,10 +32,11 @@ export class SlowChannel {
   /** From now on everything comes at once. */
   hurry(): void {
     this._slow = false;
+    this._waiting.splice(0).forEach(go => go());
   }
 
   async close(): Promise<void> {
-    this._slow = false;
+    this.hurry();
     this._server.closeAllConnections();
     await new Promise(resolve => this._server.close(resolve));
   }
@@ -61,13 +62,25 @@ export class SlowChannel {
           thin && this._slow ? (bytes / this._speed) * 1e3 : 0
         )
       );
+    let last = Buffer.alloc(0);
     return new Transform({
       transform: (chunk: Buffer, _, done) => {
-        void wait(chunk.length).then(() => done(null, chunk));
+        const before = last;
+        last = chunk;
+        void wait(chunk.length).then(() => done(null, before));
+      },
+      flush: done => {
+        const end = () => done(null, last);
+        if (thin && this._slow) {
+          this._waiting.push(end); // however slow the machine is: nobody comes too late to look
+        } else {
+          end();
+        }
       }
     });
   }
 
   private readonly _server: http.Server;
+  private readonly _waiting: (() => void)[] = [];
   private _slow = true;
 }

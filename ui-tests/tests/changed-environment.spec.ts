@@ -29,7 +29,6 @@ function find(folder: string, end: string): string {
 }
 
 test.beforeAll(async () => {
-  test.setTimeout(300_000);
   await makeChannel();
 });
 
@@ -37,7 +36,6 @@ test('locked files come back and the job runs; lock, share, free space', async (
   page,
   ownPlace
 }) => {
-  test.setTimeout(240_000);
   const place = await ownPlace({ settings: withChannel });
   await place.mlinfn('env', 'create', 'mine', 'python', 'ipykernel', '--yes');
   const own = path.join(place.base, 'data/mlinfn/environments/own/mine');
@@ -55,14 +53,14 @@ test('locked files come back and the job runs; lock, share, free space', async (
   const button = open.getByRole('button', {
     name: 'Put the locked files back and submit'
   });
-  await expect(button).toBeEnabled({ timeout: 30_000 });
+  await expect(button).toBeEnabled();
   await expect(open).toContainText('textwrap.py');
   await look(page, 'submit-environment-changed');
   await noAxeViolations(page, '.jp-Mlinfn-dialog');
   await button.click();
   await expect(open).toContainText('keep this page open');
   await look(page, 'submit-environment-mending');
-  await expect(open).toHaveCount(0, { timeout: 60_000 });
+  await expect(open).toHaveCount(0);
   await shows(page, (await place.newest()).id, 'succeeded');
   expect(fs.readFileSync(edited, 'utf8')).toBe(text);
   const kept = find(path.join(own, 'edited'), '/textwrap.py');
@@ -73,9 +71,7 @@ test('locked files come back and the job runs; lock, share, free space', async (
   const lock = dialog(page, 'Lock of mine');
   await lock.getByLabel('linux-aarch64').check();
   await lock.getByRole('button', { name: 'Lock for these platforms' }).click();
-  await expect(lock).toContainText('is locked for linux-64, linux-aarch64', {
-    timeout: 60_000
-  });
+  await expect(lock).toContainText('is locked for linux-64, linux-aarch64');
   await expect(lock).toContainText('platform: linux-aarch64');
   await look(page, 'environment-lock-platforms');
   await lock.getByRole('button', { name: 'Close' }).click();
@@ -88,9 +84,7 @@ test('locked files come back and the job runs; lock, share, free space', async (
   await share.getByLabel('Folder').fill(area);
   await look(page, 'environment-share');
   await share.getByRole('button', { name: 'Share', exact: true }).click();
-  await expect(share).toContainText('is shared: its lock and its packed file', {
-    timeout: 60_000
-  });
+  await expect(share).toContainText('is shared: its lock and its packed file');
   await look(page, 'environment-shared');
   expect(fs.readdirSync(path.join(area, 'mine', 'images'))).toHaveLength(1);
   await share.getByRole('button', { name: 'Close' }).click();
@@ -99,7 +93,7 @@ test('locked files come back and the job runs; lock, share, free space', async (
   await page.getByRole('button', { name: 'Free space…' }).click();
   const free = dialog(page, 'Free space');
   await free.getByRole('button', { name: /^Free / }).click();
-  await expect(free).toContainText(/(is|are) gone/, { timeout: 60_000 });
+  await expect(free).toContainText(/(is|are) gone/);
   await look(page, 'environments-space-freed');
   await noAxeViolations(page, '.jp-Mlinfn-dialog');
   await free.getByRole('button', { name: 'Close' }).click();

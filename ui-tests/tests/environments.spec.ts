@@ -48,7 +48,7 @@ test('list, search, and a job with the environment chosen', async ({
   const panel = page.locator(`#${ENVIRONMENTS}`);
   const rows = panel.locator('.jp-Mlinfn-environment');
   await expect(rows.first()).toContainText('Python 3');
-  await expect(rows.first()).toContainText(/files/, { timeout: 60_000 });
+  await expect(rows.first()).toContainText(/files/);
 
   await panel.getByRole('searchbox').fill('no such package');
   await expect(panel).toContainText('No environment is like this');
@@ -82,14 +82,11 @@ async function runCell(
   await cell.locator('.cm-content').click();
   await page.keyboard.insertText(text);
   await command(page, 'notebook:run-cell-and-select-next');
-  await expect(cell.locator('.jp-OutputArea')).toContainText(printed, {
-    timeout: 30_000
-  });
+  await expect(cell.locator('.jp-OutputArea')).toContainText(printed);
 }
 
 test.describe('with a channel', () => {
   test.beforeAll(async () => {
-    test.setTimeout(300_000);
     await makeChannel();
   });
 
@@ -97,7 +94,6 @@ test.describe('with a channel', () => {
     page,
     ownPlace
   }) => {
-    test.setTimeout(180_000);
     const place = await ownPlace({ settings: withChannel });
     await manage(place, 'analysis', 'python', 'ipykernel');
     await openLab(page, place);
@@ -379,9 +375,7 @@ test.describe('with a channel', () => {
       await begin();
       await page.keyboard.press('Escape');
       channel.hurry();
-      await expect(environment(page, 'slow')).toContainText('is ready', {
-        timeout: 60_000
-      });
+      await expect(environment(page, 'slow')).toContainText('is ready');
       await expect(
         page.getByRole('status', { name: 'Changes of environments' })
       ).toContainText('is ready');

@@ -32,7 +32,7 @@ test('cards, slices, holders and a line that moves', async ({
   );
   await expect(cut).toContainText('GiB');
   // Which kernels of this machine hold a simulated slice is the simulation's choice.
-  await expect(cut).toContainText('.ipynb (you)', { timeout: 20_000 });
+  await expect(cut).toContainText('.ipynb (you)');
   await expect(panel).toContainText('unknown');
   await expect(
     panel.locator('.jp-Mlinfn-sparkline pattern, .jp-Mlinfn-hatched').first()
@@ -47,7 +47,7 @@ test('cards, slices, holders and a line that moves', async ({
           .join()
       );
   const before = await drawn();
-  await expect.poll(drawn, { timeout: 10_000 }).not.toBe(before);
+  await expect.poll(drawn).not.toBe(before);
 
   const status = page.locator('#jp-bottom-panel').getByTitle('Show the GPUs');
   await expect(status).toContainText(/GPU \d+ (held|free)/);

@@ -18,7 +18,27 @@ import type { Place } from '../harness/place';
 
 const HOSTILE = '<img src=x onerror=window.hacked=1>.ipynb';
 const FORM = '.jp-Mlinfn-submit';
-const PANELS = [JOBS, 'mlinfn-gpus-panel', 'mlinfn-environments-panel'];
+/** The panels, and what is in them when they have loaded. */
+const PANELS = {
+  [JOBS]: '[data-job-id]',
+  'mlinfn-gpus-panel': '.jp-Mlinfn-card',
+  'mlinfn-environments-panel': '.jp-Mlinfn-environment'
+};
+
+const ALL = Object.keys(PANELS) as (keyof typeof PANELS)[];
+
+/** Bring a panel to the front, this wide, and wait until it has loaded. */
+async function loaded(
+  page: Page,
+  panel: keyof typeof PANELS,
+  width: number
+): Promise<void> {
+  await showPanel(page, panel);
+  await leftWidth(page, width);
+  await expect(
+    page.locator(`#${panel} ${PANELS[panel]}`).first()
+  ).toBeVisible();
+}
 
 /** One job in each state that a person meets often; the ids by name. */
 async function someJobs(place: Place): Promise<Record<string, string>> {
@@ -73,10 +93,8 @@ test.describe.serial('looks', () => {
     }) => {
       await openLab(page, place, 'train.ipynb');
       await theme(page, name);
-      for (const panel of PANELS) {
-        await showPanel(page, panel);
-        await leftWidth(page, 400);
-        await page.waitForTimeout(1500);
+      for (const panel of ALL) {
+        await loaded(page, panel, 400);
         await look(page, `${panel}-${name}`);
         await noAxeViolations(page, `#${panel}`);
       }
@@ -93,7 +111,21 @@ test.describe.serial('looks', () => {
         'data-ok',
         'unknown'
       );
+      await open.getByText('Before and after').click();
+      const after = open.getByLabel('Start after these jobs');
+      await after.fill(ids.failed);
+      await expect(
+        open.getByRole('list', { name: 'Jobs found' }).getByRole('button')
+      ).toHaveCount(1);
+      await look(page, `submit-after-${name}`);
+      await noAxeViolations(page, FORM);
+      await after.press('Enter');
+      await expect(
+        open.getByRole('list', { name: 'Chosen jobs' })
+      ).toContainText(ids.failed);
       await open.getByText('Advanced').click();
+      await open.getByLabel('Start again at most').fill('2');
+      await open.getByLabel('the time limit').check();
       await look(page, `submit-${name}`);
       await noAxeViolations(page, FORM);
       await theme(page, 'Light');
@@ -102,10 +134,8 @@ test.describe.serial('looks', () => {
 
   test('240 px are enough', async ({ page, place }) => {
     await openLab(page, place);
-    for (const panel of PANELS) {
-      await showPanel(page, panel);
-      await leftWidth(page, 240);
-      await page.waitForTimeout(1500);
+    for (const panel of ALL) {
+      await loaded(page, panel, 240);
       await look(page, `${panel}-240`);
       await noSidewaysScroll(page, `#${panel}`);
     }
@@ -120,8 +150,14 @@ test.describe.serial('looks', () => {
     await command(page, 'mlinfn:submit');
     await form(page);
     await expect(focused(page)).resolves.toBeTruthy();
+    const submitted = page.waitForResponse(
+      one => one.request().method() === 'POST' && /v1\/jobs$/.test(one.url())
+    );
     await page.keyboard.press('Control+Enter');
+    const { id } = await (await submitted).json();
     await expect(open).toHaveCount(0);
+    // both CPUs are taken or spoken for: it stays where it is while one looks
+    await expect(await row(page, id)).toHaveAttribute('data-state', 'queued');
 
     await showPanel(page, JOBS);
     const rows = page.locator(`#${JOBS} [role=row]`);
@@ -133,6 +169,8 @@ test.describe.serial('looks', () => {
     await expect(rows.last()).toBeFocused();
     await page.keyboard.press('Home');
     await expect(rows.first()).toBeFocused();
+    await page.keyboard.press('ArrowDown'); // from the head of the group to its first job
+    await expect(rows.nth(1)).toBeFocused();
     await look(page, 'focus');
     await page.keyboard.press('ContextMenu');
     await expect(

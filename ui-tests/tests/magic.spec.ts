@@ -37,9 +37,7 @@ test('the magic submits unsaved edits of a renamed notebook, once', async ({
   await page.locator(`${CELL} .cm-content`).nth(1).click();
   await page.keyboard.insertText('%mlinfn submit');
   await command(page, 'notebook:run-cell');
-  await expect(page.locator(CELL).nth(1)).toContainText(/submitted/i, {
-    timeout: 30_000
-  });
+  await expect(page.locator(CELL).nth(1)).toContainText(/submitted/i);
   await look(page, 'magic');
 
   const job = await place.newest();

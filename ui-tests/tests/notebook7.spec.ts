@@ -24,9 +24,7 @@ test('a notebook becomes a job in Notebook 7', async ({ page, ownPlace }) => {
     JOBS
   );
   const row = page.locator(`#${JOBS} [data-job-id="${id}"]`);
-  await expect(row).toHaveAttribute('data-state', 'succeeded', {
-    timeout: 45_000
-  });
+  await expect(row).toHaveAttribute('data-state', 'succeeded');
   await row.dblclick();
   await expect(page.locator(`#${JOBS}`)).toContainText('accuracy');
   await look(page, 'notebook7');

@@ -36,8 +36,15 @@ test('a job goes to the queue that was chosen, and says where it is and why it w
   await openLab(page, place, 'train.ipynb');
   let open = await openForm(page);
   const outlook = () => open.locator('.jp-Mlinfn-outlook');
-  await expect(open.getByLabel('Place')).toHaveValue('local');
+  await expect(open.getByLabel('Place')).toHaveValue('auto');
   await expect(open.getByLabel('Queue')).toHaveCount(0);
+  await expect(outlook()).toContainText('Goes to this machine: starts now.');
+  const said = open.getByLabel('When it would start');
+  await expect(said.locator('[aria-current]')).toContainText('starts now');
+  await expect(said).toContainText(/The farm\s*3 before it/);
+  await said.scrollIntoViewIfNeeded();
+  await noAxeViolations(page, '.jp-Mlinfn-submit');
+  await look(page, 'submit-auto');
 
   await open.getByLabel('Place').selectOption('The farm');
   await expect(outlook()).toContainText('Would wait in normal behind 3 jobs.');

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from jupyter_mlinfn.database.location import is_network
+from jupyter_mlinfn.jobs import checkpoints
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
 from jupyter_mlinfn.jobs.backends.protocol import Observation
 from jupyter_mlinfn.jobs.follow import read_progress
@@ -66,12 +67,15 @@ def observe(folder: AttemptFolder, record: JobRecord) -> Observation:
     if record.state == "running" and not begun:
         # what there was of it was removed: without this its code would run a second time
         return Observation(state="failed", attempt=record.attempts, reason=_GONE)
-    seen = Observation(
-        state="running" if begun else "starting",
-        attempt=record.attempts,
-        host=this_machine().host,
-        started_at=began_at(folder) if begun else None,
-        progress=read_progress(folder.path) if begun else None,
+    seen = Observation.model_validate(
+        {
+            "state": "running" if begun else "starting",
+            "attempt": record.attempts,
+            "host": this_machine().host,
+            "started_at": began_at(folder) if begun else None,
+            "progress": read_progress(folder.path) if begun else None,
+            **checkpoints.told(folder),
+        }
     )
     if life(folder) == "elsewhere" and _silent_for(folder) > _SILENT_AFTER / 2:
         since = datetime.fromtimestamp(time.time() - _silent_for(folder), UTC)

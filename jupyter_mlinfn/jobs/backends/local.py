@@ -11,13 +11,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from jupyter_mlinfn.jobs import accelerator_locks
+from jupyter_mlinfn.jobs.attempt import AttemptFolder
 from jupyter_mlinfn.jobs.backends import attempts, starting
 from jupyter_mlinfn.jobs.backends.capacity import measure
-from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Claim, Observation
+from jupyter_mlinfn.jobs.backends.local_room import LocalRoom
+from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Observation
+from jupyter_mlinfn.jobs.sweeps.following import as_record
+from jupyter_mlinfn.jobs.sweeps.recorded import with_values
 from jupyter_mlinfn.jobs.waking import wake
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
-from jupyter_mlinfn.model.errors import MlinfnError, Problem, Unavailable
+from jupyter_mlinfn.model.errors import Problem
 from jupyter_mlinfn.model.jobs import (
     WAITING,
     Forecast,
@@ -27,15 +30,11 @@ from jupyter_mlinfn.model.jobs import (
     Reason,
     Resources,
 )
-from jupyter_mlinfn.model.offer import Queue
-from jupyter_mlinfn.model.quantities import MAX_DURATION, show_memory
+from jupyter_mlinfn.model.offer import GpuShape, Queue
 from jupyter_mlinfn.process.detach import collect
-from jupyter_mlinfn.process.identity import this_machine
 
 _log = logging.getLogger(__name__)
 
-_LEAST_MEMORY = 64 * 2**20
-_DEVICES_FOR = 30.0
 _CANCELLED = Reason(
     code="cancelled-by-user", text="You cancelled this job before any of your code ran."
 )
@@ -47,10 +46,11 @@ class LocalBackend:
     name: ClassVar[str] = starting.BACKEND
     title: ClassVar[str] = "This machine"
     shares_folder: ClassVar[bool] = True
+    sweeps: ClassVar[bool] = True
 
     def __init__(self, context: BackendContext) -> None:
         self._context = context
-        self._devices: tuple[float, int] = (0.0, 0)
+        self._room = LocalRoom(context)
         self._started_at = 0.0
         self._unreadable: set[str] = set()
 
@@ -62,61 +62,23 @@ class LocalBackend:
         """None: one line waits for this machine."""
         return ()
 
+    def gpu_shapes(self) -> tuple[GpuShape, ...]:
+        """The kinds of accelerators, and how many of each nobody holds."""
+        return self._room.shapes()
+
     def limits(self) -> Resources:
         """All CPUs, memory and accelerators jobs may use here together."""
-        capacity = measure(self._context.local)
-        return Resources(
-            cpus=capacity.cpus,
-            memory=capacity.memory,
-            gpus=min(64, self._known_devices()),
-            time=MAX_DURATION,
-        )
+        return self._room.limits()
 
     def check(
         self, resources: Resources, queue: str | None = None, charge: str | None = None
     ) -> tuple[Problem, ...]:
         """What is asked and can never be had on this machine."""
-        capacity = measure(self._context.local)
-        problems = _no_place(queue, charge)
-        if resources.cpus > capacity.cpus:
-            text = f"Jobs on this machine may use {capacity.cpus} CPUs, not {resources.cpus}."
-            problems.append(_too_much("resources.cpus", text))
-        if resources.memory > capacity.memory:
-            text = (
-                f"Jobs on this machine may use {show_memory(capacity.memory)} of memory, "
-                f"not {show_memory(resources.memory)}."
-            )
-            problems.append(_too_much("resources.memory", text))
-        if resources.memory < _LEAST_MEMORY:
-            text = f"A job needs at least {show_memory(_LEAST_MEMORY)} of memory to start."
-            problems.append(Problem(code="asks-too-little", text=text, field="resources.memory"))
-        if resources.gpus and resources.gpus > self._schedulable():
-            there = self._schedulable()
-            text = f"This machine has {there} GPUs for jobs, not {resources.gpus}."
-            if not there:
-                text = "No GPU was found on this machine. Ask for 0 GPUs to run without one."
-            problems.append(_too_much("resources.gpus", text))
-        return tuple(problems)
+        return (*_no_place(queue, charge), *self._room.problems(resources))
 
     def forecast(self, resources: Resources, queue: str | None = None) -> Forecast:
         """Whether a job asking for ``resources`` would start at once, in words."""
-        waiting = len(self._context.store.waiting(self.name))
-        claims = self._context.store.claims(this_machine().host)
-        capacity = measure(self._context.local)
-        cpus = capacity.cpus - sum(claim.cpus for claim in claims)
-        memory = capacity.memory - sum(claim.memory for claim in claims)
-        if waiting:
-            text = f"Would wait on this machine behind {_jobs(waiting)}."
-        elif resources.cpus > cpus or resources.memory > memory:
-            text = (
-                f"Would wait on this machine: {_jobs(len(claims))} of yours leave "
-                f"{max(0, cpus)} CPUs and {show_memory(max(0, memory))} free."
-            )
-        elif resources.gpus and resources.gpus > self._free_devices(claims):
-            text = "Would wait on this machine until enough GPUs are free."
-        else:
-            return Forecast(starts_now=True, text="Would start now on this machine.")
-        return Forecast(starts_now=False, text=text)
+        return self._room.forecast(resources)
 
     def submit(self, spec: JobSpec) -> str:
         """See to it that the job starts as soon as it can; its id here is the job's own.
@@ -129,6 +91,10 @@ class LocalBackend:
                 self._start_at_once()
             self._start_dispatcher()
         return spec.id
+
+    def awaits(self, jobs: Sequence[JobRecord], *, sweep: bool) -> bool:
+        """Where all run on this machine too: the dispatcher sees them end."""
+        return all(one.backend == self.name for one in jobs)
 
     def _start_at_once(self) -> None:
         try:
@@ -154,15 +120,20 @@ class LocalBackend:
         if not self._context.folders.job(record.id).is_dir():
             return  # the next look finds that the folder is gone, and says so
         self._context.folders.request_cancel(record.id)
+        if record.sweep is not None:
+            self._cancel_points(record, None)
+            return
         if record.state in WAITING:
             if self._context.store.cancel_if_waiting(record.id, _CANCELLED):
                 return
             record = self._context.store.get(record.id)
-        folder = starting.newest_folder(self._context, record)
-        orphan = record.attempts and folder.claim.exists()
-        if orphan and attempts.life(folder) == "unsupervised" and not starting.inside_a_job():
-            starting.start_supervisor(folder)
+        if record.attempts:
+            self._look_after(starting.newest_folder(self._context, record))
         wake(self._context.state_dir)
+
+    def cancel_points(self, record: JobRecord, points: Sequence[int]) -> None:
+        """As :meth:`cancel`, for some points of a sweep."""
+        self._cancel_points(record, points)
 
     def heal(self) -> None:
         """Start the dispatcher when jobs wait or run and none lives."""
@@ -172,7 +143,33 @@ class LocalBackend:
         if self._context.store.unfinished(self.name):
             self._start_dispatcher()
 
+    def _cancel_points(self, record: JobRecord, numbers: Sequence[int] | None) -> None:
+        """End points of a sweep, all where none are named; those that wait are ended at once."""
+        points = self._context.store.points
+        points.cancel_waiting(record.id, _CANCELLED, numbers)
+        for point in points.active(record.id):
+            if numbers is None or point.index in numbers:
+                one = as_record(record, point)
+                self._look_after(starting.newest_folder(self._context, one, point.index))
+        wake(self._context.state_dir)
+
+    def _look_after(self, folder: AttemptFolder) -> None:
+        """Have the word read where no supervisor lives to read it."""
+        orphan = folder.claim.exists() and attempts.life(folder) == "unsupervised"
+        if orphan and not starting.inside_a_job():
+            starting.start_supervisor(folder)
+
+    def _sweep(self, record: JobRecord) -> Observation:
+        found = {}
+        for point in self._context.store.points.active(record.id):
+            one = as_record(record, point)
+            folder = starting.newest_folder(self._context, one, point.index)
+            found[point.index] = with_values(attempts.observe(folder, one), folder.path)
+        return Observation(state=record.state, reason=record.reason, points=found)
+
     def _observe(self, record: JobRecord) -> Observation:
+        if record.sweep is not None:
+            return self._sweep(record)
         if record.state in WAITING or not record.attempts:
             return Observation(state=record.state, attempt=record.attempts, reason=record.reason)
         return attempts.observe(starting.newest_folder(self._context, record), record)
@@ -183,37 +180,10 @@ class LocalBackend:
             self._started_at = time.monotonic()
             starting.start_dispatcher(self._context)
 
-    def _known_devices(self) -> int:
-        """As :meth:`_schedulable`; none while the driver is silent: a form must open."""
-        try:
-            return self._schedulable()
-        except Unavailable:
-            return 0
-
-    def _schedulable(self) -> int:
-        """How many accelerators there are; remembered for half a minute, asking takes long."""
-        asked_at, count = self._devices
-        if not asked_at or time.monotonic() - asked_at > _DEVICES_FOR:
-            count = len(self._context.accelerators.schedulable())
-            self._devices = (time.monotonic(), count)
-        return count
-
-    def _free_devices(self, claims: Sequence[Claim]) -> int:
-        taken = {uuid for claim in claims for uuid in claim.accelerators}
-        return len([d for d in free_accelerators(self._context) if d.uuid not in taken])
-
 
 def free_accelerators(context: BackendContext) -> tuple[FreeAccelerator, ...]:
-    """Accelerators on which nobody holds memory and no job of anybody holds the lock.
-
-    None where they cannot be asked for now: then jobs that need one wait.
-    """
-    folder = starting.lock_folder(context)
-    try:
-        free = context.accelerators.free()
-    except MlinfnError:
-        return ()
-    return tuple(d for d in free if not accelerator_locks.is_held(folder, d.uuid))
+    """See :meth:`LocalRoom.free_accelerators`."""
+    return LocalRoom(context).free_accelerators()
 
 
 def _no_place(queue: str | None, charge: str | None) -> list[Problem]:
@@ -226,11 +196,3 @@ def _no_place(queue: str | None, charge: str | None) -> list[Problem]:
         for name, field, text in asked
         if name is not None
     ]
-
-
-def _too_much(field: str, text: str) -> Problem:
-    return Problem(code="asks-too-much", text=text, field=field)
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"

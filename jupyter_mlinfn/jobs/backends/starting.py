@@ -48,11 +48,11 @@ def start_next(
         if held is not None:
             break
         # somebody was faster: these are not tried again before the next look
-        context.store.requeue(claim.job, claim.attempt, _TAKEN)
+        context.store.requeue(claim.job, claim.attempt, _TAKEN, point=claim.point)
         free = [device for device in free if device.uuid not in claim.accelerators]
     try:
         write_claim(context, claim)
-        start_supervisor(attempt_folder(context, claim.job, claim.attempt), held)
+        start_supervisor(attempt_folder(context, claim.job, claim.attempt, claim.point), held)
     finally:
         accelerator_locks.release(held)
     return claim
@@ -60,7 +60,7 @@ def start_next(
 
 def write_claim(context: BackendContext, claim: Claim) -> None:
     """Write ``claim.json``; what is there already stays. Raises OSError, :class:`NotFound`."""
-    folder = attempt_folder(context, claim.job, claim.attempt)
+    folder = attempt_folder(context, claim.job, claim.attempt, claim.point)
     if folder.claim.exists():
         return
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,6 +79,7 @@ def write_claim(context: BackendContext, claim: Claim) -> None:
         dispatcher=context.dispatcher_command,
         state_dir=str(context.state_dir),
         accelerator_locks=str(lock_folder(context)),
+        point=claim.point,
     )
     write_durably(folder.claim, slot.to_json())
 
@@ -124,14 +125,18 @@ def inside_a_job() -> bool:
     return TOKEN_VARIABLE in os.environ
 
 
-def attempt_folder(context: BackendContext, job: str, number: int) -> AttemptFolder:
-    """The folder of one attempt."""
-    return AttemptFolder(context.folders.attempt(job, number))
+def attempt_folder(
+    context: BackendContext, job: str, number: int, point: int | None = None
+) -> AttemptFolder:
+    """The folder of one attempt, of a point where one is named."""
+    return AttemptFolder(context.folders.attempt(job, number, point))
 
 
-def newest_folder(context: BackendContext, record: JobRecord) -> AttemptFolder:
-    """The folder of the attempt the record speaks of."""
-    return attempt_folder(context, record.id, max(1, record.attempts))
+def newest_folder(
+    context: BackendContext, record: JobRecord, point: int | None = None
+) -> AttemptFolder:
+    """The folder of the attempt the record, or a point as a record, speaks of."""
+    return attempt_folder(context, record.id, max(1, record.attempts), point)
 
 
 def lock_folder(context: BackendContext) -> Path:
@@ -149,8 +154,8 @@ def _quiet_cpus(context: BackendContext, claim: Claim) -> tuple[int, ...]:
         return ()
     busy: Counter[int] = Counter()
     for other in context.store.claims(this_machine().host):
-        if other.job != claim.job:
+        if (other.job, other.point) != (claim.job, claim.point):
             with suppress(OSError):
-                slot = attempt_folder(context, other.job, other.attempt).read_slot()
+                slot = attempt_folder(context, other.job, other.attempt, other.point).read_slot()
                 busy.update(slot.cpu_set if slot else ())
     return tuple(sorted(sorted(allowed, key=lambda cpu: busy[cpu])[: claim.cpus]))

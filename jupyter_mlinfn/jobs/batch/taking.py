@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlinfn.jobs.attempt import AttemptFolder, Slot, now, read_json
+from jupyter_mlinfn.jobs.attempt import GRACE, POINTS, AttemptFolder, Slot, now, read_json
+from jupyter_mlinfn.jobs.retrying import exhausted
+from jupyter_mlinfn.jobs.sweeps import ranges
 from jupyter_mlinfn.process import locks
 from jupyter_mlinfn.process.durable import write_durably
 from jupyter_mlinfn.process.identity import this_machine
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+_POINT = re.compile(r"[0-9]{1,6}", re.ASCII)
 _FOR_GOOD = frozenset({"succeeded", "failed", "cancelled"})
 
-_IDS = {"slurm": "SLURM_JOB_ID"}
+_IDS = {"slurm": "SLURM_JOB_ID", "htcondor": "MLINFN_CONDOR_ID", "kubernetes": "MLINFN_POD"}
 """Where each system tells its own number of the job."""
 
 
-def over(job: Path) -> bool:
-    """Whether an attempt of this job has ended it for good: nothing may run any more."""
-    return any((read_json(folder.end) or {}).get("state") in _FOR_GOOD for folder in _all(job))
+def home_of(job: Path, point: str | None) -> Path:
+    """Where the attempts lie: in the job's folder, or in that of one of its points.
+
+    Raises ValueError for what is no number of a point.
+    """
+    if point is None:
+        return job
+    if not _POINT.fullmatch(point):
+        raise ValueError(f"{point!r} is no point of a sweep")
+    return job / POINTS / str(int(point))
+
+
+def point_of(told: str, system: str, environ: Mapping[str, str]) -> str:
+    """The number of the point that is to run; ``told`` is it, or the numbers of an array, of which
+    Kubernetes tells the position. Raises ValueError and IndexError for what is neither."""
+    if system != "kubernetes":
+        return told
+    return str(ranges.read(told)[int(environ.get("JOB_COMPLETION_INDEX", "0"))])
+
+
+def over(home: Path) -> bool:
+    """Whether an attempt there has ended it for good: nothing may run any more."""
+    return any((read_json(folder.end) or {}).get("state") in _FOR_GOOD for folder in _all(home))
 
 
 def take(
-    job: Path, system: str, environ: Mapping[str, str]
+    home: Path, system: str, environ: Mapping[str, str]
 ) -> tuple[AttemptFolder, Slot, int] | None:
     """The attempt this start is: its folder, its slot, and the held lock of its supervisor.
 
@@ -33,8 +57,8 @@ def take(
     when another start of the same job took it at this moment. Raises OSError and ValueError
     where the job's folder cannot be read or written.
     """
-    present = _all(job)
-    folder = present[-1] if present and _untouched(present[-1]) else _next(job, present)
+    present = _all(home)
+    folder = present[-1] if present and _untouched(present[-1]) else _next(home, present)
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = locks.acquire(folder.supervisor_lock)
     if lock is None or folder.begun.exists() or folder.end.exists():
@@ -48,7 +72,6 @@ def _slot(folder: AttemptFolder, system: str, environ: Mapping[str, str]) -> Slo
     """What the system gave, as far as its environment tells; the rest as it was asked for."""
     spec = folder.spec()
     asked: dict[str, Any] = spec["resources"]
-    given = environ.get("CUDA_VISIBLE_DEVICES", "") if asked["gpus"] else ""
     return Slot(
         job=spec["id"],
         attempt=int(folder.path.name),
@@ -59,20 +82,40 @@ def _slot(folder: AttemptFolder, system: str, environ: Mapping[str, str]) -> Slo
         slots=f"{system}:{this_machine().host}",
         machine=this_machine().as_dict(),
         claimed_at=now(),
-        accelerators=tuple(word for word in given.split(",") if word),
+        accelerators=_given(system, asked["gpus"], environ),
         system=system,
         system_id=environ.get(_IDS.get(system, ""), ""),
+        grace=_grace(environ),
+        point=folder.point,
     )
 
 
-def _all(job: Path) -> list[AttemptFolder]:
+def _given(system: str, gpus: int, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The accelerators the system gave, by the names it uses for them."""
+    if not gpus:
+        return ()
+    if system != "kubernetes":
+        return tuple(word for word in environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if word)
+    # a container sees only what it was given; where it is not told which, they are the first ones
+    told = environ.get("NVIDIA_VISIBLE_DEVICES", "").split(",")
+    named = tuple(word for word in told if word.startswith(("GPU-", "MIG-")))
+    return named or tuple(str(number) for number in range(gpus))
+
+
+def _grace(environ: Mapping[str, str]) -> float:
+    """Seconds the system gives after its warning, where the back-end knows them."""
+    told = environ.get("MLINFN_GRACE_SECONDS", "")
+    return float(told) if told.isdecimal() and int(told) else GRACE
+
+
+def _all(home: Path) -> list[AttemptFolder]:
     """The attempts there are, the first one first."""
     try:
-        names = [entry.name for entry in (job / "attempts").iterdir()]
+        names = [entry.name for entry in (home / "attempts").iterdir()]
     except FileNotFoundError:
         return []
     numbers = sorted(int(name) for name in names if _NUMBER.fullmatch(name))
-    return [AttemptFolder(job / "attempts" / str(number)) for number in numbers]
+    return [AttemptFolder(home / "attempts" / str(number)) for number in numbers]
 
 
 def _untouched(folder: AttemptFolder) -> bool:
@@ -80,9 +123,23 @@ def _untouched(folder: AttemptFolder) -> bool:
     return not any(path.exists() for path in touched) and not locks.held(folder.supervisor_lock)
 
 
-def _next(job: Path, present: list[AttemptFolder]) -> AttemptFolder:
+def _next(home: Path, present: list[AttemptFolder]) -> AttemptFolder:
     number = int(present[-1].path.name) + 1 if present else 1
-    return AttemptFolder(job / "attempts" / str(number))
+    return AttemptFolder(home / "attempts" / str(number))
+
+
+def end_exhausted(folder: AttemptFolder) -> bool:
+    """End a job that its batch system starts once more than it may; whether that was so."""
+    if not exhausted(folder, folder.spec()):
+        return False
+    text = (
+        "The machine that ran this job was lost, and it may not be started again so often. What it "
+        "had written so far was kept."
+    )
+    reason = {"code": "node-lost", "text": text}
+    end = {"state": "failed", "reason": reason, "ended_at": now(), "host": this_machine().host}
+    write_durably(folder.end, json.dumps(end, indent=1))
+    return True
 
 
 def end_state(folder: AttemptFolder) -> str:

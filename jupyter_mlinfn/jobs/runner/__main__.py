@@ -54,7 +54,11 @@ def _our_mistake(error: Exception) -> Outcome:
 
 
 def _run(folder: AttemptFolder, stopping: Stopping) -> Outcome:
-    spec = folder.spec()
+    try:
+        spec = folder.point_spec()
+    except ValueError as error:
+        text = f"The parameters cannot be read: {error}. None of your code ran. Submit it again."
+        raise Ended(Outcome.failed("bundle-damaged", text)) from error
     # imported by need: a script does not pay for nbclient, a notebook starts its kernel first
     if spec["kind"] in ("script", "command"):
         from jupyter_mlinfn.jobs.runner.script import run_script

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,15 +16,16 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from jupyter_mlinfn.jobs.attempt import AttemptFolder
 from jupyter_mlinfn.jobs.runner.kernel import StartedKernel
+from jupyter_mlinfn.jobs.runner.leaving import Leaving
 from jupyter_mlinfn.jobs.runner.logfile import LogFile, plain
 from jupyter_mlinfn.jobs.runner.outcome import Ended, Outcome, begin, signal_name, write_result
 from jupyter_mlinfn.jobs.runner.outputs import Outputs
 from jupyter_mlinfn.jobs.runner.partial import PartialNotebook
+from jupyter_mlinfn.jobs.runner.scraps import note_scrap
 from jupyter_mlinfn.jobs.runner.stopping import Stopping
 
 _START_WITHIN = 120.0
 _SHUTDOWN_WITHIN = 10.0
-_INTERRUPT_WITHIN = 2.0
 _LARGEST_MESSAGE = 128 * 2**20
 _POLL = 0.01
 _BROKEN_OFF = {"abort", "aborted"}
@@ -35,6 +36,7 @@ class Cells(NotebookClient):  # type: ignore[misc]
     """nbclient's loop over one cell, with a process of ours instead of a kernel manager."""
 
     outputs: Outputs
+    values: Path
     alive: Callable[[], bool]
     clear_before_next_output: bool
 
@@ -68,6 +70,7 @@ class Cells(NotebookClient):  # type: ignore[misc]
         if msg["msg_type"] == "stream" and not hooked:
             return self.outputs.stream(outs, msg["content"])
         self.outputs.settle()
+        note_scrap(self.values, msg)
         if msg["msg_type"] == "stream":
             self.outputs.to_log(msg["content"])
         if not hooked and self.outputs.too_large(outs, msg):
@@ -106,7 +109,8 @@ class NotebookRun:
         self.partial.save()
         task = asyncio.ensure_future(self._cells())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.stopping.on_signal)
-        self.stopping.then(lambda: self._keep(self._interrupt(task)))
+        leaving = Leaving(self.folder, self.client, self.kernel, self.log)
+        self.stopping.then(lambda: leaving.begin(task))
         saving = asyncio.ensure_future(self.partial.keep_saving())
         try:
             outcome = await task
@@ -115,6 +119,8 @@ class NotebookRun:
         finally:
             saving.cancel()
         self.partial.finish()
+        if outcome.state == "stopped":
+            await leaving.done()
         self.log.flush()
         write_result(self.folder, outcome)
         await self._shut_down()
@@ -201,22 +207,6 @@ class NotebookRun:
             if reply is not None and reply["parent_header"].get("msg_id") == asked:
                 return
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        # the loop itself holds tasks only weakly
-        self._kept = asyncio.ensure_future(work)
-
-    async def _interrupt(self, task: asyncio.Future[Outcome]) -> None:
-        """End the cell in hand so that its clean-up code runs; then end anyway."""
-        if self.alive():
-            if self.kernel.interrupt_mode == "message":
-                self.client.control_channel.send(
-                    self.client.session.msg("interrupt_request", content={})
-                )
-            else:
-                self.kernel.process.send_signal(signal.SIGINT)
-        await asyncio.wait({task}, timeout=_INTERRUPT_WITHIN)
-        task.cancel()
-
     async def _shut_down(self) -> None:
         """Let the kernel end by itself, so that what it does at exit is done."""
         if self.alive() and not self.stopping.asked:
@@ -237,6 +227,7 @@ class NotebookRun:
             iopub_timeout=10,
         )
         cells.kc, cells.outputs, cells.alive = self.client, self.outputs, self.alive
+        cells.values = self.folder.values
         cells.reset_execution_trackers()
         try:
             for index, cell in enumerate(self.notebook.cells):

@@ -106,6 +106,8 @@ def kernel_environment(command: Mapping[str, Any], spec: Mapping[str, Any]) -> d
         told = json.dumps(value)
         if len(told) < _MAX_VARIABLE:  # execve refuses longer ones; the injected cell has them
             environ[f"MLINFN_PARAM_{name}"] = told
+    if spec.get("seed") is not None:
+        environ["MLINFN_SEED"] = environ["PYTHONHASHSEED"] = str(spec["seed"])
     return environ
 
 

@@ -11,6 +11,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 MAX_BYTES = 100 * 10**6
@@ -32,11 +33,20 @@ def plain(text: str) -> str:
 class LogFile:
     """Appends to the log from any thread; safe against any content."""
 
-    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, max_line: int = MAX_LINE) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_line: int = MAX_LINE,
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        """``redact`` takes out of the text what must not be in a log."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self._file = os.open(path, flags, 0o600)
         self._left = max_bytes - os.fstat(self._file).st_size
         self._max_line = max_line
+        self._redact = redact
         self._line = ""
         self._cut = False
         self._shown_at = 0.0
@@ -104,7 +114,7 @@ class LogFile:
         return [plain(self._line) + "\n"]
 
     def _append(self, text: str) -> None:
-        data = text.encode("utf-8", "replace")
+        data = self._redact(text).encode("utf-8", "replace") if text else b""
         if not data or self._full:
             return
         if len(data) > self._left:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_mlinfn.jobs.attempt import AttemptFolder
+from jupyter_mlinfn.jobs.credentials import Redactor
 from jupyter_mlinfn.jobs.runner.kernel import StartedKernel, start_kernel
 from jupyter_mlinfn.jobs.runner.logfile import LogFile
 from jupyter_mlinfn.jobs.runner.outcome import Ended, Outcome
@@ -18,7 +19,7 @@ from jupyter_mlinfn.jobs.runner.stopping import Stopping
 
 def run_notebook(folder: AttemptFolder, spec: Mapping[str, Any], stopping: Stopping) -> Outcome:
     """Run the bundled notebook to its end. Raises :class:`Ended` when it cannot begin."""
-    log = LogFile(folder.log)
+    log = LogFile(folder.log, redact=Redactor(folder.job_folder))
     stopping.check()
     bring_back_environment(folder, log, stopping)
     kernel = start_kernel(folder, spec, log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 from dataclasses import asdict, dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, now
+from jupyter_mlinfn.jobs.credentials import Redactor
+from jupyter_mlinfn.jobs.exactness.node import write_node
 from jupyter_mlinfn.jobs.waking import wake
 from jupyter_mlinfn.process.durable import write_durably
 
@@ -47,7 +50,8 @@ def signal_name(number: int) -> str:
 
 def write_result(folder: AttemptFolder, outcome: Outcome) -> None:
     """Say it durably. Raises OSError when the disk is full."""
-    write_durably(folder.result, json.dumps({**asdict(outcome), "at": now()}, indent=1))
+    told = json.dumps({**asdict(outcome), "at": now()}, indent=1)
+    write_durably(folder.result, Redactor(folder.job_folder)(told))
 
 
 def begin(folder: AttemptFolder, cells_total: int = 0) -> None:
@@ -55,5 +59,7 @@ def begin(folder: AttemptFolder, cells_total: int = 0) -> None:
     write_durably(folder.begun, json.dumps({"at": now()}))
     folder.event("begun", cells_total=cells_total)
     slot = folder.read_slot()
+    with contextlib.suppress(OSError):  # a job does not fail for what is told about its machine
+        write_node(folder.node, slot.accelerators if slot else ())
     if slot is not None and slot.state_dir:
         wake(Path(slot.state_dir))  # so that the index says "running" at once

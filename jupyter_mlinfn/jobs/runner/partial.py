@@ -10,6 +10,7 @@ from typing import Any
 from nbformat.v4 import writes_json
 
 from jupyter_mlinfn.jobs.attempt import AttemptFolder
+from jupyter_mlinfn.jobs.credentials import Redactor
 from jupyter_mlinfn.jobs.runner.outputs import Outputs
 from jupyter_mlinfn.process.durable import write_atomically, write_durably
 
@@ -25,6 +26,7 @@ class PartialNotebook:
         self._folder = folder
         self._notebook = notebook
         self._outputs = outputs
+        self._redact = Redactor(folder.job_folder)
         self._took = 0.0
         self._saved_at = 0.0
 
@@ -58,4 +60,4 @@ class PartialNotebook:
     def _text(self) -> str:
         """Without validating: outputs come from anywhere, and a flaw must not lose them."""
         self._outputs.settle()
-        return str(writes_json(self._notebook)) + "\n"
+        return self._redact(str(writes_json(self._notebook))) + "\n"

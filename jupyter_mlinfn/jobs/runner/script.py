@@ -5,26 +5,30 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlinfn.jobs.attempt import AttemptFolder
+from jupyter_mlinfn.jobs.credentials import Redactor
 from jupyter_mlinfn.jobs.runner.kernel import kernel_environment, program, start_program, workdir
 from jupyter_mlinfn.jobs.runner.logfile import LogFile
 from jupyter_mlinfn.jobs.runner.outcome import Outcome, begin, signal_name
 from jupyter_mlinfn.jobs.runner.rebuilding import bring_back_environment
-from jupyter_mlinfn.jobs.runner.stopping import Stopping
+from jupyter_mlinfn.jobs.runner.stopping import Notice, Stopping, notices
 from jupyter_mlinfn.jobs.runner.verify import verify_environment
 from jupyter_mlinfn.magics import shim_folder
+from jupyter_mlinfn.process.child import Child
 
 _TERMINATE_WITHIN = 3.0
+_POLL = 0.02
 _IMAGE_PROGRAM = "jupyter_mlinfn.environments.image"
 
 
 def run_script(folder: AttemptFolder, spec: Mapping[str, Any], stopping: Stopping) -> Outcome:
     """Run it to its end. Raises :class:`~.outcome.Ended` when it cannot begin."""
-    log = LogFile(folder.log)
+    log = LogFile(folder.log, redact=Redactor(folder.job_folder))
     bring_back_environment(folder, log, stopping)
     command = json.loads((folder.bundle / "kernel.json").read_bytes())
     environ = kernel_environment(command, spec)
@@ -38,12 +42,33 @@ def run_script(folder: AttemptFolder, spec: Mapping[str, Any], stopping: Stoppin
     def end() -> None:
         """Called from the signal's handler: the script gets the same signal and a moment."""
         process.send_signal(signal.SIGTERM)
-        threading.Timer(_TERMINATE_WITHIN, process.kill).start()
+        threading.Thread(target=_kill_in_time, args=(process, folder)).start()
 
     stopping.then(end)
     code = process.wait()
     _let_the_log_catch_up(log)
+    if code == 0 and stopping.asked and spec.get("evictable") and _notice(folder).starts_again:
+        # it may have saved what it had and ended politely, with work left to do
+        return Outcome("stopped", exit_code=0)
     return _outcome(code, stopping)
+
+
+def _kill_in_time(process: Child, folder: AttemptFolder) -> None:
+    """End a program that does not heed SIGTERM: a cancelled one soon, else when time is up."""
+    notice = _notice(folder)
+    within = notice.left() if notice.hooks else _TERMINATE_WITHIN
+    until = time.monotonic() + within
+    while process.poll() is None and time.monotonic() < until:
+        time.sleep(_POLL)
+    process.kill()
+
+
+def _notice(folder: AttemptFolder) -> Notice:
+    for notice in notices(folder):
+        if notice is not None:
+            return notice
+        time.sleep(_POLL)
+    raise AssertionError  # the last one always is a notice
 
 
 def _argv(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jupyter_mlinfn.environments.inventory import compare, digest
 from jupyter_mlinfn.environments.own.verifying import in_words, plain, what_changed, what_to_do
 from jupyter_mlinfn.environments.resolver import present_packages
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
+from jupyter_mlinfn.jobs.exactness.inputs import changed_files, changed_inputs
+from jupyter_mlinfn.jobs.runner.kernel import workdir
 from jupyter_mlinfn.jobs.runner.outcome import Ended, Outcome
 from jupyter_mlinfn.model.environments import EnvironmentRef, Package
 from jupyter_mlinfn.model.errors import MlinfnError, PartMissing
@@ -20,14 +23,17 @@ def verify_environment(folder: AttemptFolder) -> None:
     """Compare the environment of now with the recorded one.
 
     With a lock every file counts: those of the prefix, or the bytes of the image. Without one it
-    is the inventory. Raises :class:`Ended`: ``environment-missing``, ``environment-mismatch``
-    with what differs, or ``bundle-damaged``.
+    is the inventory. An exact rerun's captured files and inputs are compared as well. Raises
+    :class:`Ended`: ``environment-missing``, ``environment-mismatch`` or ``input-changed`` with
+    what differs, or ``bundle-damaged``.
     """
     recorded = read_json(folder.bundle / "environment.json")
     if recorded is None or "ref" not in recorded:
         raise Ended(Outcome.failed("bundle-damaged", _DAMAGED))
     ref = EnvironmentRef.model_validate(recorded["ref"])
     before = [Package.model_validate(item) for item in recorded.get("packages", ())]
+    if (spec := folder.spec()).get("exact"):
+        _verify_files_and_inputs(folder, spec)
     if ref.digest is None:
         return  # no inventory can be had of this kernel, which the record says
     if ref.image is not None:
@@ -36,6 +42,22 @@ def verify_environment(folder: AttemptFolder) -> None:
         _verify_files(ref, before)
     else:
         _verify_inventory(ref, before)
+
+
+def _verify_files_and_inputs(folder: AttemptFolder, spec: Mapping[str, Any]) -> None:
+    """An exact rerun that waited for hours still meets the inputs of the first run, or ends."""
+    for one in changed_files(spec["files"], folder.bundle):
+        text = f"The captured file {one.name} is not what it was: {one.why}. None of your code ran."
+        raise Ended(Outcome.failed("bundle-damaged", text))
+    told = [
+        f"{one.name}: {one.why}" for one in changed_inputs(spec["files"], workdir(folder, spec))
+    ]
+    if told:
+        text = (
+            "This is an exact rerun, and its inputs changed since it was submitted, so none of "
+            f"your code ran. {'; '.join(told[:_SHOWN])}."
+        )
+        raise Ended(Outcome.failed("input-changed", text))
 
 
 _DAMAGED = "What was recorded of this job's environment cannot be read. Submit the job again."

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, now, read_json
+from jupyter_mlinfn.jobs.checkpoints import GAVE_WAY, evictable, lost, moment, newest
+from jupyter_mlinfn.jobs.exactness.outputs import note_outputs
+from jupyter_mlinfn.jobs.retrying import runs_again
 from jupyter_mlinfn.jobs.supervisor.ending import Facts, Verdict, verdict
 from jupyter_mlinfn.jobs.supervisor.publishing import NoSpaceError, publish
 from jupyter_mlinfn.process.durable import write_durably
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 _NO_SPACE_PAUSE = 5.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_EARLY = frozenset({"lost", "session-ended", "preempted", "time-limit"})
 
 
 def conclude(over: Oversight) -> None:
@@ -41,13 +45,16 @@ def conclude(over: Oversight) -> None:
             used_memory=over.use.peak,
             asked_time=over.slot.time,
             ran=time.time() - began.timestamp() if began else 0.0,
+            kept=newest(folder.checkpoints) is not None,
         )
     )
-    output = None
-    if _runs_again(folder, found):
-        found = Verdict("evicted", found.reason)
+    output, kept = None, newest(folder.checkpoints)
+    if (again := _again(folder, found)) is not None:
+        found = again
     elif began is not None:
         found, output = _published(folder, found, began)
+        if output is not None and over.stop is None:
+            note_outputs(folder, output)  # not when the time to end is short
     _write_end(
         folder,
         {
@@ -58,6 +65,9 @@ def conclude(over: Oversight) -> None:
             "exit_code": (result or {}).get("exit_code"),
             "usage": {"peak_memory": over.use.peak, "cpu_seconds": over.use.cpu_seconds()},
             "output": output,
+            "evictions": over.live.evictions + (began is not None and _gave_way(folder, found)),
+            "checkpoint_at": moment(kept),
+            "lost_seconds": _lost(found, began, kept),
             "host": this_machine().host,
             "accelerators": list(over.slot.accelerators),
         },
@@ -65,10 +75,26 @@ def conclude(over: Oversight) -> None:
     _tidy(folder)
 
 
-def _runs_again(folder: AttemptFolder, found: Verdict) -> bool:
-    """Whether the person allowed a new attempt where the machine, not the job, ended this one."""
+def _again(folder: AttemptFolder, found: Verdict) -> Verdict | None:
+    """The end of an attempt that is followed by another one; ``None`` when none follows."""
+    if found.state != "failed" or found.reason is None:
+        return None
+    more = runs_again(folder, folder.spec(), found.reason["code"])
+    if more is None:
+        return None
+    return Verdict("evicted", {**found.reason, "text": found.reason["text"] + more})
+
+
+def _gave_way(folder: AttemptFolder, found: Verdict) -> bool:
+    # a batch system ends what its machine loses by the same signal as what it takes back
     code = (found.reason or {}).get("code")
-    return code in ("lost", "session-ended", "preempted") and bool(folder.spec().get("evictable"))
+    return found.state == "evicted" and code in GAVE_WAY and evictable(folder)
+
+
+def _lost(found: Verdict, began: datetime | None, kept: float | None) -> float | None:
+    """What an attempt lost that ended before its time; nothing can be said of other ends."""
+    early = (found.reason or {}).get("code") in _EARLY
+    return lost(began.timestamp(), time.time(), kept) if early and began is not None else None
 
 
 def _began(folder: AttemptFolder) -> datetime | None:

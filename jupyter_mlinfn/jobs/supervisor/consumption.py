@@ -21,6 +21,8 @@ class Consumption:
         self._next = 0.0
         self._ended_cpu = 0.0
         self._living_cpu = 0.0
+        self._cpu_before: tuple[float, dict[int, float]] | None = None
+        self.memory: int | None = None
         self.peak: int | None = None
         self.guarded = False
         """Whether the kernel itself keeps the memory limit."""
@@ -56,5 +58,23 @@ class Consumption:
         total = max(self._ended_cpu, self._living_cpu) if counted is None else counted
         return round(total, 2)
 
+    def cpus_busy(self) -> float | None:
+        """Whole CPUs busy since the last call; ``None`` for the first one.
+
+        Where no group counts, what a process did that ended in between is left out.
+        """
+        at, counted = time.monotonic(), self._group.cpu_seconds()
+        each = {-1: counted} if counted is not None else self._cpu_of_each()
+        before, self._cpu_before = self._cpu_before, (at, each)
+        if before is None or at <= before[0]:
+            return None
+        done = sum(seconds - before[1].get(pid, 0.0) for pid, seconds in each.items())
+        return round(max(0.0, done) / (at - before[0]), 2)
+
+    def _cpu_of_each(self) -> dict[int, float]:
+        table, members = tree.living(), self._members()
+        return {pid: table[pid].cpu for pid in members if pid in table}
+
     def _note(self, used: int) -> None:
+        self.memory = used
         self.peak = max(self.peak or 0, used)

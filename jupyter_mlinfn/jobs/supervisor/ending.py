@@ -25,6 +25,7 @@ class Facts:
 
     ``restarted``: the machine or container the attempt ran on is not the one of now.
     ``no_space``: a disk was full when the runner, or the supervisor, had to write.
+    ``kept``: there is a checkpoint.
     """
 
     begun: bool
@@ -37,6 +38,7 @@ class Facts:
     used_memory: int | None = None
     asked_time: int = 0
     ran: float = 0.0
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,12 @@ def _cancelled(facts: Facts) -> str:
 def _out_of_time(facts: Facts) -> str:
     from jupyter_mlinfn.model.quantities import show_duration
 
-    return (
-        f"The job was ended at its time limit of {show_duration(facts.asked_time)}. "
-        f"Ask for more time when you run it again. {_KEPT}"
-    )
+    ended = f"The job was ended at its time limit of {show_duration(facts.asked_time)}."
+    if facts.kept:
+        return (
+            f"{ended} It left a checkpoint: continue from the checkpoint, or run it again. {_KEPT}"
+        )
+    return f"{ended} Ask for more time when you run it again. {_KEPT}"
 
 
 def _out_of_memory(facts: Facts) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from jupyter_mlinfn.jobs import credentials
 from jupyter_mlinfn.jobs.attempt import TOKEN_VARIABLE, AttemptFolder, Slot
+from jupyter_mlinfn.jobs.checkpoints import remove_torn
 from jupyter_mlinfn.process.cgroup import ControlGroup
 from jupyter_mlinfn.process.child import Child, start_child
 from jupyter_mlinfn.process.detach import own_program
@@ -34,10 +37,21 @@ def environment(folder: AttemptFolder, slot: Slot, environ: Mapping[str, str]) -
         "CUDA_VISIBLE_DEVICES": ",".join(slot.accelerators),
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "MLINFN_JOB": slot.job,
+        **({} if slot.point is None else {"MLINFN_POINT": str(slot.point)}),
         "MLINFN_JOB_DIR": str(folder.path),
         "MLINFN_OUTPUT_DIR": str(folder.outputs),
+        "MLINFN_CHECKPOINTS": str(folder.checkpoints),
+        "MLINFN_ENDS_AT": f"{_ends_at(slot, environ):.0f}",
+        **credentials.variables(folder.job_folder),
         TOKEN_VARIABLE: slot.attempt_token,
     }
+
+
+def _ends_at(slot: Slot, environ: Mapping[str, str]) -> float:
+    """When the job must have ended, seconds since 1970: its own limit, or the system's."""
+    own = time.time() + slot.time
+    told = environ.get("SLURM_JOB_END_TIME", "")
+    return min(own, float(told)) if slot.system == "slurm" and told.isdigit() else own
 
 
 def start_runner(
@@ -45,6 +59,9 @@ def start_runner(
 ) -> Child:
     """Start the runner of an attempt. Raises OSError when no program can be started."""
     folder.outputs.mkdir(mode=0o700, exist_ok=True)
+    folder.checkpoints.mkdir(mode=0o700, exist_ok=True)
+    remove_torn(folder.checkpoints)
+    credentials.renew(folder.job_folder)
     log = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         return start_child(

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,14 @@ from jupyter_mlinfn.jobs.attempt import TOKEN_VARIABLE, AttemptFolder, Slot, now
 from jupyter_mlinfn.jobs.supervisor.consumption import Consumption
 from jupyter_mlinfn.jobs.supervisor.dispatching import DispatcherWatch
 from jupyter_mlinfn.jobs.supervisor.launch import inherited_locks, start_runner
+from jupyter_mlinfn.jobs.supervisor.live import Live
+from jupyter_mlinfn.jobs.supervisor.warning import (
+    grace_for,
+    limit_is_near,
+    time_for_code,
+    warn,
+    warned_before,
+)
 from jupyter_mlinfn.process import locks, tree
 from jupyter_mlinfn.process.cgroup import ControlGroup
 from jupyter_mlinfn.process.durable import write_durably
@@ -25,13 +34,10 @@ if TYPE_CHECKING:
 
 _TICK = 0.2
 _HEARTBEAT = 5.0
-_GRACE = 5.0
 _SETTLE = 3.0
 _KILL_WITHIN = 30.0
 _MAX_STARTS = 3
 _RESERVE = 64 * 1024
-_WARNED = 90.0
-"""Seconds before its own limit by which a batch system warns at the earliest."""
 _GROUP_PREFIX = "mlinfn-"
 
 
@@ -45,7 +51,7 @@ class Oversight:
         self.group = ControlGroup(())
         self.runner: int | None = None
         self.stop: Stop | None = None
-        self.stopped_at = 0.0
+        self.kill_at = 0.0
         self.started = time.monotonic()
         self.told_to_end = False
         self.dispatcher = DispatcherWatch(slot)
@@ -60,7 +66,11 @@ class Oversight:
         tree.become_subreaper()
         self._announce()
         self.use = Consumption(self.group, self.slot.memory, self.members)
+        self.live = Live(self.folder, self.slot, self.use)
         self.use.guarded = self.runner is not None and self.group.limits_memory(self.runner)
+        if before := warned_before(self.folder):
+            # a predecessor had told the job to end
+            self.stop, self.kill_at = before
         if self.restarted and not self._over():
             self._give_back("The machine or container was stopped before your code began.")
             return
@@ -80,7 +90,7 @@ class Oversight:
     def members(self) -> set[int]:
         """All processes of the attempt but this one: below us, in the group, by the token."""
         mine = tree.descendants(os.getpid()) | self.group.processes()
-        return mine - {os.getpid(), 0}
+        return mine - {os.getpid(), 0} - self.live.pids()
 
     def remains(self) -> set[int]:
         """:meth:`members` and, slower, those that escaped while no supervisor lived."""
@@ -113,7 +123,9 @@ class Oversight:
         if known is not None:
             self.group = ControlGroup(tuple(Path(path) for path in known))
         else:
-            name = f"{_GROUP_PREFIX}{self.slot.job}-{self.slot.attempt}"
+            # by the token too: a copy of a job's folder must not share a group with the job
+            mark = zlib.crc32(self.slot.token.encode())
+            name = f"{_GROUP_PREFIX}{self.slot.job}-{self.slot.which}-{mark:08x}"
             self.group = ControlGroup.planned(name)
         about = {**myself(), "at": now(), "groups": [str(path) for path in self.group.folders]}
         write_durably(self.folder.supervisor, json.dumps(about))
@@ -179,7 +191,7 @@ class Oversight:
         return (
             self.folder.result.exists()
             or self.folder.begun.exists()
-            or self.folder.cancel.exists()
+            or self.folder.cancelled()
             or self.stop is not None
             or starts >= _MAX_STARTS
         )
@@ -209,6 +221,7 @@ class Oversight:
             self._wait()
             self.collect()
             self._heartbeat()
+            self.live.look()
             self.dispatcher.look()
             self._enforce()
 
@@ -231,20 +244,22 @@ class Oversight:
         """Begin to end the job when it must end; kill what does not heed that in time."""
         over_memory = self.use.sample()
         if self.stop is None:
-            if self.folder.cancel.exists():
+            if self.folder.cancelled():
                 self._ask_to_end("cancel")
-            elif time.monotonic() - self.started > self.slot.time:
+            elif time.monotonic() - self.started > time_for_code(self.slot, self.folder):
                 self._ask_to_end("time-limit")
             elif self.told_to_end:
                 self._ask_to_end(self._why_told())
             elif over_memory:
                 self._end_hungry()
-        elif time.monotonic() - self.stopped_at > _GRACE:
+        elif time.monotonic() > self.kill_at:
             self.end_all()
 
     def _ask_to_end(self, why: Stop) -> None:
-        """The runner saves what it has and ends; ``_GRACE`` seconds for that."""
-        self.stop, self.stopped_at = why, time.monotonic()
+        """The runner has the code's hooks called, saves what it has and ends, all in time."""
+        grace = grace_for(why, self.slot, self.folder)
+        self.stop, self.kill_at = why, time.monotonic() + grace
+        warn(self.folder, why, grace)
         told = read_json(self.folder.runner) or {}
         if self.runner and this_machine().shares_processes(told.get("machine")):
             tree.send(self.runner, signal.SIGTERM, told.get("start_time"))
@@ -256,12 +271,11 @@ class Oversight:
         """A machine stops; a batch system takes the place back, or its own limit comes near."""
         if not self.slot.system:
             return "session"
-        ran, limit = time.monotonic() - self.started, self.slot.time
-        return "time-limit" if ran > max(limit - _WARNED, limit / 2) else "eviction"
+        return "time-limit" if limit_is_near(self.slot, os.environ, self.started) else "eviction"
 
     def _end_hungry(self) -> None:
         """Kill everything but the runner, which then saves the partial notebook and ends."""
-        self.stop, self.stopped_at = "memory", time.monotonic()
+        self.stop, self.kill_at = "memory", time.monotonic() + grace_for("memory", self.slot)
         table = tree.living()
         for pid in self.members() - {self.runner}:
             if pid in table:
@@ -271,13 +285,16 @@ class Oversight:
 
     def _conclude(self) -> None:
         from jupyter_mlinfn.jobs.supervisor.conclusion import conclude
+        from jupyter_mlinfn.jobs.supervisor.farewell import after_the_end
 
-        if self.folder.cancel.exists() and self.stop is None:
+        if self.folder.cancelled() and self.stop is None:
             self.stop = "cancel"
         if self.stop is None and self.slot.system and self._was_told():
             # all processes of the attempt were told at once, and the runner heeded it first
             self.stop = self._why_told()
         conclude(self)
+        self.live.close()
         self.group.remove()
         self.group.sweep(_GROUP_PREFIX)
         self.dispatcher.wake()
+        after_the_end(self.folder)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from jupyter_mlinfn.process.durable import sync_folder
 
 _MAX_MATCHES = 100_000
 _LONGEST_NAME = 200
+_NAMED = 5
 
 
 class NoSpaceError(OSError):
@@ -37,18 +38,31 @@ def publish(folder: AttemptFolder, spec: dict[str, Any], started: float) -> str 
         return None
     target = Path(spec["output_folder"])
     shown = target / found[0][1] if found[0][0] == folder.notebook else target
+    put(found, target, {folder.notebook, folder.log})
+    if folder.travelled:
+        _note_what_stays(folder, target)
+    return str(shown)
+
+
+def put(
+    found: Sequence[tuple[Path, str]], target: Path, private: Collection[Path] = frozenset()
+) -> None:
+    """Copy files and folders into the folder ``target`` under these names, all or none.
+
+    A ``target`` that is there is complete and stays. ``private`` ones get the rights of new files.
+    Raises :class:`NoSpaceError` and OSError.
+    """
     if target.exists():
-        return str(shown)
+        return
     try:
-        _publish(found, target, {folder.notebook, folder.log})
+        _publish(found, target, private)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpaceError(error.errno, error.strerror, str(target)) from error
         raise
-    return str(shown)
 
 
-def _publish(found: list[tuple[Path, str]], target: Path, private: set[Path]) -> None:
+def _publish(found: Sequence[tuple[Path, str]], target: Path, private: Collection[Path]) -> None:
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -63,6 +77,17 @@ def _publish(found: list[tuple[Path, str]], target: Path, private: set[Path]) ->
         shutil.rmtree(part, ignore_errors=True)
         raise
     sync_folder(target.parent)
+
+
+def _note_what_stays(folder: AttemptFolder, target: Path) -> None:
+    """Say which links do not come home: what they lead to is not among the results."""
+    from jupyter_mlinfn.jobs.travel.archive import stays_inside
+
+    out = [path for path in target.rglob("*") if path.is_symlink()]
+    names = [str(path.relative_to(target)) for path in out if not stays_inside(path, target)]
+    if names:
+        shown = ", ".join(names[:_NAMED])
+        folder.event("note", text=f"Links that lead out of the results stay where it ran: {shown}")
 
 
 def _open_up(path: Path) -> None:

@@ -1,9 +1,8 @@
-"""``%mlinfn`` in any IPython kernel, and ``record()`` and ``checkpoint_dir()`` for jobs.
+"""``%mlinfn`` in any IPython kernel, and ``record()``, ``save()`` and their like for jobs.
 
 This file is loaded in kernels whose environment does not hold ``jupyter_mlinfn``: it needs the
 standard library (Python 3.8 or newer) and, in a kernel, IPython. It passes a magic's line to the
-``mlinfn`` program and shows what comes back. Outside jobs ``record`` and ``checkpoint_dir`` do no
-harm.
+``mlinfn`` program and shows what comes back. Outside jobs what is here for jobs does no harm.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-__all__ = ["checkpoint_dir", "record"]
+__all__ = ["checkpoint_dir", "load", "on_eviction", "record", "save", "seconds_left"]
 
 _MAX_TEXT = 1000
 _MAX_DEPTH = 4
@@ -73,23 +72,6 @@ def record(*given: dict[str, Any], **values: Any) -> dict[str, Any]:
             # A full disk must not end a training run for the sake of its progress bar.
             warnings.warn(f"These values could not be recorded: {error}", stacklevel=2)
     return everything
-
-
-def checkpoint_dir() -> Path:
-    """A folder for checkpoints that outlives one attempt of a job.
-
-    In a job every attempt gets the same folder; elsewhere it is ``checkpoints`` beside you.
-    """
-    named = os.environ.get("MLINFN_CHECKPOINT_DIR")
-    attempt = os.environ.get("MLINFN_JOB_DIR")
-    if named:
-        folder = Path(named)
-    elif attempt:
-        folder = Path(attempt).parent.parent / "checkpoints"
-    else:
-        folder = Path.cwd() / "checkpoints"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def brought_along(path: str) -> dict[str, Any]:
@@ -148,6 +130,7 @@ def start(kernel_id: str, *program: str) -> None:
     """Called at kernel start: keep who we are and register the magics."""
     global _session
     _session = _Session(kernel_id, program)
+    _checkpoints.stay()
     from IPython import get_ipython
 
     shell = get_ipython()
@@ -183,7 +166,7 @@ def _cell_magic(line: str, cell: str) -> None:
         return
     from IPython import get_ipython
 
-    cells = _cells()
+    cells = _beside("cells")
     try:
         prepared = cells.prepare(words, cell, get_ipython())
     except cells.CellRefused as refused:
@@ -195,15 +178,17 @@ def _cell_magic(line: str, cell: str) -> None:
         raise
 
 
-def _cells() -> Any:
-    """The module that reads cells: beside this folder, because only this file is for import."""
-    path = Path(__file__).resolve().parent.parent / "cells.py"
-    spec = importlib.util.spec_from_file_location("_mlinfn_cells", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _beside(name: str) -> Any:
+    """A module that lies beside this folder, because only this file is for import."""
+    known = f"_mlinfn_{name}"
+    if known not in sys.modules:
+        path = Path(__file__).resolve().parent.parent / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(known, path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[known] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[known]
 
 
 def _split(line: str) -> list[str]:
@@ -321,3 +306,10 @@ def _end(process: Any) -> None:
 
 # A reload (%reload_ext) runs this file again in the same namespace and must not forget.
 _session = globals().get("_session") or _Session(None, ())
+
+_checkpoints = _beside("checkpoints")
+checkpoint_dir = _checkpoints.checkpoint_dir
+load = _checkpoints.load
+on_eviction = _checkpoints.on_eviction
+save = _checkpoints.save
+seconds_left = _checkpoints.seconds_left

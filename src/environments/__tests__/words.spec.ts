@@ -140,7 +140,7 @@ describe('what changes', () => {
   it('tells cost with units, and nothing that is not known', () => {
     expect(costText(change())).toBe('');
     expect(costText(change({ download: 0, size: 2048, files: 1 }))).toBe(
-      'Nothing has to be downloaded. Afterwards: 2.0 KiB in 1 file.'
+      'Nothing has to be downloaded. Afterwards about 2.0 KiB in 1 file.'
     );
     expect(costText(change({ download: 2 ** 20 }))).toBe('Download: 1.0 MiB.');
   });

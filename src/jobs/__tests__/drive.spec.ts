@@ -9,6 +9,10 @@ const client = {
   notebook: async (id: string) => {
     asked.push(id);
     return { content: { cells: [] }, final: false, modified: '2026-11-21' };
+  },
+  pointNotebook: async (id: string, point: number) => {
+    asked.push(`${id} ${point}`);
+    return { content: { cells: [] }, final: false, modified: '2026-11-21' };
   }
 } as unknown as Client;
 
@@ -29,6 +33,15 @@ it('serves the notebook of a job, read-only', async () => {
     content: { cells: [] }
   });
   expect(asked).toEqual(['aaaaaaaaaa']);
+});
+
+it('has a notebook for each point of a sweep', async () => {
+  const path = drivePath('aaaaaaaaaa', 'sub/train.ipynb', 12);
+  expect(path).toBe('MlinfnJobs:aaaaaaaaaa/12/train-point-12.ipynb');
+  expect(jobOfPath(path)).toBe('aaaaaaaaaa');
+  asked.length = 0;
+  await new JobsDrive(client).get('aaaaaaaaaa/12/train-point-12.ipynb');
+  expect(asked).toEqual(['aaaaaaaaaa 12']);
 });
 
 it('is an empty folder at its root', async () => {

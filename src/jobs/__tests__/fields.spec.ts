@@ -1,12 +1,6 @@
-import {
-  initialFields,
-  literalValue,
-  problemOf,
-  readFields,
-  readRerun,
-  recordedDefaults
-} from '../fields';
-import { form, job } from './fixtures';
+import { initialFields, problemOf, readFields } from '../fields';
+import { literalValue, readRerun, recordedDefaults } from '../rerunfields';
+import { form, job, place } from './fixtures';
 
 describe('the submit form', () => {
   it('starts with the notebook’s own values and the last resources', () => {
@@ -71,6 +65,38 @@ describe('the submit form', () => {
       'gpus',
       'time'
     ]);
+  });
+
+  it('reads a seed and how often a job starts again', () => {
+    const given = {
+      ...initialFields(form()),
+      seed: ' 7 ',
+      retries: '2',
+      retryOn: ['time-limit' as const]
+    };
+    expect(readFields(form(), given).request).toMatchObject({
+      seed: 7,
+      retries: 2,
+      retry_on: ['time-limit']
+    });
+    const none = { ...given, seed: '', retries: '0' };
+    expect(readFields(form(), none).request).toMatchObject({
+      seed: null,
+      retries: 0,
+      retry_on: []
+    });
+    const wrong = { ...given, seed: '4294967296', retries: '21' };
+    expect(readFields(form(), wrong).problems.map(one => one.field)).toEqual([
+      'retries',
+      'seed'
+    ]);
+  });
+
+  it('asks for machines elsewhere only where there are some', () => {
+    const asked = { ...initialFields(form()), offload: true };
+    expect(readFields(form(), asked).request.offload).toBe(false);
+    const far = form({ backends: [place({ offloads: true })] });
+    expect(readFields(far, asked).request.offload).toBe(true);
   });
 
   it('ignores an empty added line', () => {

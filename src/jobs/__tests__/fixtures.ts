@@ -1,5 +1,15 @@
 import type { BackendChoice, JobRecord, SubmitForm } from '../../api/types';
 
+/** What a job may use; fields that a test is not about. */
+export const SMALL = {
+  cpus: 1,
+  memory: 2 ** 30,
+  gpus: 0,
+  gpu_memory: null,
+  gpu_model: null,
+  time: 3600
+};
+
 export function job(changes: Partial<JobRecord> = {}): JobRecord {
   return {
     id: 'aaaaaaaaaa',
@@ -14,7 +24,7 @@ export function job(changes: Partial<JobRecord> = {}): JobRecord {
     queue: null,
     parameters: {},
     environment: { name: 'python3', digest: null },
-    resources: { cpus: 1, memory: 2 * 2 ** 30, gpus: 0, time: 3600 },
+    resources: { ...SMALL, cpus: 1, memory: 2 * 2 ** 30, time: 3600 },
     source: 'train.ipynb',
     output: null,
     output_folder: 'results/train',
@@ -22,13 +32,22 @@ export function job(changes: Partial<JobRecord> = {}): JobRecord {
     try_first: false,
     evictable: false,
     rerun_of: null,
+    after: [],
+    after_ok: [],
+    retries: 0,
+    retry_on: [],
+    offload: false,
+    charge: null,
+    checkpoint_at: null,
+    evictions: 0,
+    sweep: null,
     progress: null,
     submitted_at: '2026-11-21T08:00:00Z',
     started_at: null,
     ended_at: null,
     usage: { peak_memory: null, cpu_seconds: null },
     ...changes
-  };
+  } as JobRecord;
 }
 
 export function place(changes: Partial<BackendChoice> = {}): BackendChoice {
@@ -37,10 +56,12 @@ export function place(changes: Partial<BackendChoice> = {}): BackendChoice {
     title: 'This machine',
     missing: '',
     queues: [],
-    limits: { cpus: 8, memory: 16 * 2 ** 30, gpus: 0, time: 86400 },
+    limits: { ...SMALL, cpus: 8, memory: 16 * 2 ** 30, time: 86400 },
     shares_folder: true,
+    gpu_shapes: [],
+    offloads: false,
     ...changes
-  };
+  } as BackendChoice;
 }
 
 export function form(changes: Partial<SubmitForm> = {}): SubmitForm {
@@ -52,7 +73,7 @@ export function form(changes: Partial<SubmitForm> = {}): SubmitForm {
       parameters: {},
       raw_parameters: {},
       environment: 'python3',
-      resources: { cpus: 2, memory: 4 * 2 ** 30, gpus: 0, time: 5400 },
+      resources: { ...SMALL, cpus: 2, memory: 4 * 2 ** 30, time: 5400 },
       backend: 'local',
       queue: null,
       charge: null,
@@ -61,7 +82,16 @@ export function form(changes: Partial<SubmitForm> = {}): SubmitForm {
       cell: null,
       inputs: [],
       outputs: [],
-      evictable: false
+      evictable: false,
+      seed: null,
+      after: [],
+      after_ok: [],
+      retries: 0,
+      retry_on: [],
+      notify: [],
+      secrets: [],
+      offload: false,
+      sweep: null
     },
     remembered: false,
     parameters: [
@@ -85,9 +115,10 @@ export function form(changes: Partial<SubmitForm> = {}): SubmitForm {
         problem: null
       }
     ],
-    limits: { cpus: 8, memory: 16 * 2 ** 30, gpus: 0, time: 86400 },
+    limits: { ...SMALL, cpus: 8, memory: 16 * 2 ** 30, time: 86400 },
     last_used: null,
+    secrets: [],
     saved_at: null,
     ...changes
-  };
+  } as SubmitForm;
 }

@@ -10,13 +10,14 @@ const LOG = 'line 1\nline 2\n';
 
 describe('JobModel', () => {
   let log: string;
+  let piece: number;
   let record: JobRecord;
   let starts: number[];
   let changed: Signal<object, IJobChange>;
   let model: JobModel;
 
   const chunk = (start: number): LogChunk => {
-    const text = log.slice(start, start + 7);
+    const text = log.slice(start, start + piece);
     return {
       text,
       start,
@@ -29,6 +30,7 @@ describe('JobModel', () => {
   beforeEach(() => {
     jest.useFakeTimers();
     log = LOG;
+    piece = 7;
     starts = [];
     record = job({ state: 'running', attempts: 1 });
     const jobs = {
@@ -63,9 +65,21 @@ describe('JobModel', () => {
     await jest.advanceTimersByTimeAsync(100);
     expect(model.log).toBe(LOG);
     log += 'line 3\n';
-    await jest.advanceTimersByTimeAsync(1500);
+    await jest.advanceTimersByTimeAsync(600);
     expect(model.log).toBe(log);
     expect(starts).toEqual([0, 7, 14]);
+  });
+
+  it('of a long log reads only what it shows', async () => {
+    piece = 262_144;
+    log = `begin${'x'.repeat(9_000_000)}end`;
+    model.watch();
+    await jest.advanceTimersByTimeAsync(100);
+    expect(model.log.slice(-4)).toBe('xend');
+    expect(model.log).toHaveLength(1_000_000);
+    expect(model.logCut).toBe(true);
+    expect(starts).toHaveLength(5);
+    expect(starts[1]).toBe(log.length - 1_000_000);
   });
 
   it('reads no more once the job has ended and all is read', async () => {

@@ -1,62 +1,35 @@
-import type { JobPage, JobRecord } from '../../api/types';
+import type { FoundJobs, JobRecord } from '../../api/types';
 import type { Client, IJobsQuery } from '../../api/client';
 import type { LiveSocket } from '../../api/live';
 import { Signal } from '@lumino/signaling';
 import { DisposableDelegate } from '@lumino/disposable';
 
-import { JobsModel, matches, mergeJobs } from '../model';
+import { NO_FILTER } from '../filter';
+import { JobsModel } from '../model';
 import { job } from './fixtures';
 
 const older = job({ id: 'older00000', submitted_at: '2026-11-21T07:00:00Z' });
 const newer = job({ id: 'newer00000', submitted_at: '2026-11-21T09:00:00Z' });
 const ids = (jobs: readonly JobRecord[] | null) => jobs?.map(one => one.id);
-const all = () => true;
-
-describe('mergeJobs', () => {
-  it('puts new jobs in front and changes others in place', () => {
-    const middle = job();
-    const changed = { ...middle, state: 'running' as const };
-    const merged = mergeJobs([middle, older], [changed, newer], [], all, true);
-    expect(ids(merged)).toEqual(['newer00000', 'aaaaaaaaaa', 'older00000']);
-    expect(merged[1].state).toBe('running');
-  });
-
-  it('takes out what was deleted and what no longer belongs', () => {
-    const merged = mergeJobs(
-      [newer, job(), older],
-      [],
-      ['newer00000'],
-      one => one.id !== 'older00000',
-      true
-    );
-    expect(ids(merged)).toEqual(['aaaaaaaaaa']);
-  });
-
-  it('leaves jobs of a later page to that page', () => {
-    expect(ids(mergeJobs([newer], [older], [], all, false))).toEqual([
-      'newer00000'
-    ]);
-    expect(ids(mergeJobs([newer], [older], [], all, true))).toHaveLength(2);
-  });
-});
-
-it('searches name, id and source, whatever the case', () => {
-  expect(matches(job(), 'TRAIN', [])).toBe(true);
-  expect(matches(job(), 'aaaa', [])).toBe(true);
-  expect(matches(job(), 'other', [])).toBe(false);
-  expect(matches(job(), '', ['failed'])).toBe(false);
-});
 
 describe('JobsModel', () => {
   let queries: IJobsQuery[];
-  let answers: (() => Promise<JobPage>)[];
+  let answers: (() => Promise<FoundJobs>)[];
   let frame: (frame: object) => void;
   let model: JobsModel;
-  const counts = { running: 0, queued: 1, failed_today: 0, total: 1 };
-  const page = (jobs: JobRecord[], next: string | null = null): JobPage => ({
+  const counts = {
+    running: 0,
+    queued: 1,
+    failed_today: 0,
+    total: 1,
+    by_state: { queued: 1 }
+  };
+  const page = (jobs: JobRecord[], next: string | null = null): FoundJobs => ({
     jobs,
     next,
-    counts
+    counts,
+    matching: { queued: jobs.length },
+    choices: null
   });
 
   beforeEach(() => {
@@ -108,7 +81,7 @@ describe('JobsModel', () => {
   });
 
   it('shows the answer to the newest question only', async () => {
-    let release: (page: JobPage) => void = () => undefined;
+    let release: (page: FoundJobs) => void = () => undefined;
     answers.push(() => new Promise(resolve => (release = resolve)));
     answers.push(async () => page([newer]));
     const slow = model.refresh();
@@ -118,15 +91,42 @@ describe('JobsModel', () => {
     expect(ids(model.jobs)).toEqual(['newer00000']);
   });
 
-  it('loads the next page behind the first, without doubles', async () => {
-    answers.push(async () => page([newer, job()], 'cursor'));
-    answers.push(async () => page([job(), older]));
+  it('loads the rest of one group, without doubles', async () => {
+    const first = page([newer, job()], 'g1n8');
+    answers.push(async () => ({
+      ...first,
+      matching: { queued: 3, failed: 1 }
+    }));
     await model.refresh();
-    expect(model.hasMore).toBe(true);
-    await model.loadMore();
-    expect(queries[1].cursor).toBe('cursor');
+    expect(model.entries.map(one => one.key)).toContain('more-failed');
+    answers.push(async () => page([job(), older]));
+    await model.loadMore('queued');
+    expect(queries[1].cursor).toBe('g1n8');
+    expect(queries[1].skip).not.toContain('queued');
+    expect(queries[1].skip).toContain('failed');
     expect(ids(model.jobs)).toEqual(['newer00000', 'aaaaaaaaaa', 'older00000']);
-    expect(model.hasMore).toBe(false);
+    await model.loadMore('queued');
+    expect(queries).toHaveLength(2);
+    await model.loadMore('failed');
+    expect(queries[2].cursor).toBeNull();
+  });
+
+  it('asks again for the rest of a group only by hand when that failed', async () => {
+    answers.push(async () => ({
+      ...page([newer], 'g1n8'),
+      matching: { queued: 3 }
+    }));
+    await model.refresh();
+    answers.push(async () => {
+      throw new Error('no');
+    });
+    await model.loadMore('queued');
+    await model.loadMore('queued');
+    expect(queries).toHaveLength(2);
+    expect(model.trouble('queued')?.message).toBe('no');
+    await model.loadMore('queued', true);
+    expect(queries).toHaveLength(3);
+    expect(model.trouble('queued')).toBeNull();
   });
 
   it('keeps what it has when the server fails', async () => {
@@ -141,8 +141,59 @@ describe('JobsModel', () => {
   });
 
   it('asks the server again when a filter is set', async () => {
-    model.setStates(['failed']);
+    model.setFilter({ states: ['failed'], backends: ['slurm'], within: 3600 });
     await settle();
-    expect(queries[0].states).toEqual(['failed']);
+    expect(queries[0]).toMatchObject({
+      states: ['failed'],
+      backends: ['slurm'],
+      order: 'groups'
+    });
+    const asked = Date.parse(queries[0].since ?? '');
+    expect(Math.abs(Date.now() - 3.6e6 - asked)).toBeLessThan(60_000);
+  });
+
+  it('does not ask for the jobs of closed groups, and still counts them', async () => {
+    answers.push(async () => page([job()]));
+    await model.refresh();
+    answers.push(async () => ({ ...page([]), matching: { queued: 1 } }));
+    model.toggle('queued');
+    await settle();
+    expect(queries[1].skip).toEqual(['queued', 'evicted']);
+    expect(model.entries).toMatchObject([
+      { kind: 'group', jobs: 1, open: false }
+    ]);
+    model.put(job({ id: 'another000' }));
+    expect(ids(model.jobs)).toEqual([]);
+  });
+
+  it('takes a whole list from the live socket and asks for the rest of a long one', async () => {
+    model.watch();
+    await settle();
+    queries.length = 0;
+    const failed = job({ id: 'failed0000', state: 'failed' });
+    const all = { jobs: [failed, job()], next: null, counts };
+    frame({ type: 'full', data: all });
+    expect(ids(model.jobs)).toEqual(['aaaaaaaaaa', 'failed0000']);
+    expect(model.choices.backends).toEqual(['local']);
+    expect(queries).toEqual([]);
+    answers.push(async () => page([newer], 'g1n5'));
+    frame({ type: 'full', data: { ...all, next: 'n5' } });
+    await settle();
+    expect(queries).toHaveLength(1);
+  });
+
+  it('keeps the filter and the closed groups of a workspace', async () => {
+    model.restore({ ...NO_FILTER, search: 'lr' }, ['failed', 'nonsense']);
+    await settle();
+    expect(queries[0].search).toBe('lr');
+    expect(model.folded).toEqual(['failed']);
+  });
+
+  it('forgets a chosen job that was deleted', async () => {
+    answers.push(async () => page([job(), newer]));
+    await model.refresh();
+    model.selection.choose(['aaaaaaaaaa', 'newer00000'], 'aaaaaaaaaa');
+    model.drop('newer00000');
+    expect([...model.selection.chosen]).toEqual(['aaaaaaaaaa']);
   });
 });

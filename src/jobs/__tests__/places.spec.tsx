@@ -1,60 +1,21 @@
-import { createRoot } from 'react-dom/client';
 import { renderToStaticMarkup } from 'react-dom/server';
 import * as React from 'react';
 
-import type { Client } from '../../api/client';
-import type { JobRequest, Queue, SubmitForm } from '../../api/types';
 import type { IJobActions } from '../actions';
-import { initialFields, readFields, readRerun, recordedForm } from '../fields';
-import { limitsOf, placeText, queueText } from '../places';
+import { initialFields, readFields } from '../fields';
+import { readRerun, recordedForm } from '../rerunfields';
+import {
+  limitsOf,
+  modelsOf,
+  placeText,
+  queueText,
+  shapesOf,
+  shapeText,
+  standing
+} from '../places';
 import { JobRow } from '../row';
-import { Submit } from '../submit';
-import { SubmitModel } from '../submitmodel';
-import { form, job, place } from './fixtures';
-
-const { act } = React;
-const GIB = 2 ** 30;
-
-function queue(changes: Partial<Queue> = {}): Queue {
-  return {
-    name: 'normal',
-    default: false,
-    time_limit: null,
-    cpus: 64,
-    memory: 256 * GIB,
-    gpus: 0,
-    gpu_models: [],
-    free: null,
-    text: '',
-    ...changes
-  };
-}
-
-const SLURM = place({
-  name: 'slurm',
-  title: 'Slurm',
-  limits: { cpus: 32, memory: 128 * GIB, gpus: 4, time: 7 * 86400 },
-  queues: [
-    queue({ default: true }),
-    queue({
-      name: 'gpu',
-      cpus: 16,
-      gpus: 2,
-      gpu_models: ['a100', 't4'],
-      time_limit: 3600,
-      text: 'For training.',
-      free: { cpus: 12, memory: 48 * GIB, gpus: 1 }
-    })
-  ]
-});
-
-const two = (defaults: Partial<SubmitForm['defaults']> = {}) =>
-  form({
-    backends: [place(), SLURM],
-    defaults: { ...form().defaults, ...defaults }
-  });
-
-const onSlurm = { backend: 'slurm', queue: 'gpu', charge: 'cms' };
+import { form, job, place, SMALL } from './fixtures';
+import { GIB, onSlurm, outlook, queue, SLURM, two } from './slurmform';
 
 describe('the request', () => {
   it('names this machine where nothing else was chosen', () => {
@@ -93,6 +54,7 @@ describe('the limits', () => {
     const there = { ...fields, backend: 'slurm' };
     expect(limitsOf(shown, there)).toMatchObject({ cpus: 32, gpus: 0 });
     expect(limitsOf(shown, { ...there, queue: 'gpu' })).toEqual({
+      ...SMALL,
       cpus: 16,
       memory: 128 * GIB,
       gpus: 2,
@@ -139,7 +101,11 @@ it('shows in the row where a job is, and why it waits', () => {
   const html = renderToStaticMarkup(
     <JobRow
       job={waiting}
+      index={0}
       selected={false}
+      chosen={false}
+      choosing={false}
+      onChoose={() => undefined}
       focusable={true}
       actions={{} as IJobActions}
       onFocus={() => undefined}
@@ -147,6 +113,83 @@ it('shows in the row where a job is, and why it waits', () => {
   );
   expect(html).toContain('title="Slurm · gpu · 1234">slurm/gpu<');
   expect(html).toContain('Waits for free GPUs.');
+});
+
+describe('the automatic choice', () => {
+  const auto = { backend: 'auto', queue: '', charge: '' };
+
+  it('is asked for by its name', () => {
+    const shown = two({ backend: 'auto' });
+    expect(readFields(shown, initialFields(shown)).request).toMatchObject({
+      backend: 'auto',
+      queue: null
+    });
+  });
+
+  it('has the limits and the models of all places together', () => {
+    expect(limitsOf(two(), auto)).toMatchObject({ cpus: 32, gpus: 4 });
+    expect(modelsOf(two(), auto)).toEqual(['a100', 't4']);
+    expect(limitsOf(form({ backends: [] }), auto)).toBeNull();
+  });
+
+  it('is compared with what every place says', () => {
+    expect(standing(outlook({ starts_now: true, position: 0 }))).toBe(
+      'starts now'
+    );
+    const start = new Date();
+    start.setHours(17, 40, 0, 0);
+    const expected_start = start.toISOString();
+    expect(standing(outlook({ expected_start, position: 12 }))).toBe(
+      'expected 17:40, 12 before it'
+    );
+    expect(standing(outlook())).toBe('Would wait.');
+    expect(standing(outlook({ silent: true }))).toBe('does not answer');
+    const no = { ok: false, text: 'No GPU was found.' };
+    expect(standing(outlook(no))).toBe('not there: No GPU was found.');
+  });
+});
+
+it('tells the kinds of GPUs of a place, with what is free', () => {
+  const gpu = { name: 't4', memory: 16 * GIB, total: 6, free: 5 };
+  const here = place({ gpu_shapes: [{ ...gpu, name: 'odd', memory: null }] });
+  const there = queue({ default: true, gpu_shapes: [gpu] });
+  const shown = form({ backends: [here, { ...SLURM, queues: [there] }] });
+  const texts = (backend: string) =>
+    shapesOf(shown, { backend, queue: '', charge: '' }).map(shapeText);
+  expect(texts('local')).toEqual(['odd (5 of 6 free)']);
+  expect(texts('slurm')).toEqual(['t4 (16.0 GiB, 5 of 6 free)']);
+  expect(texts('auto')).toHaveLength(2);
+  expect(shapeText({ ...gpu, memory: null, free: null })).toBe('t4');
+});
+
+describe('what a GPU has to be', () => {
+  const asked = { cpus: 2, memory: 4 * GIB, gpus: 1, time: 5400 };
+  const read = (changes: object) =>
+    readFields(two(), { ...initialFields(two()), ...changes });
+
+  it('is read with its unit, and remembered', () => {
+    const typed = { gpus: '1', gpuMemory: '10 GiB', gpuModel: ' A100 ' };
+    expect(read(typed).request.resources).toMatchObject({
+      gpu_memory: 10 * GIB,
+      gpu_model: 'A100'
+    });
+    const used = { ...asked, gpu_memory: 10 * GIB, gpu_model: 'A100' };
+    const again = initialFields(two({ resources: used }));
+    expect([again.gpuMemory, again.gpuModel]).toEqual(['10.0 GiB', 'A100']);
+  });
+
+  it('is nothing when nothing is typed', () => {
+    expect(read({}).request.resources).toMatchObject({
+      gpu_memory: null,
+      gpu_model: null
+    });
+  });
+
+  it('is a problem when it is no amount', () => {
+    expect(read({ gpuMemory: 'much' }).problems).toMatchObject([
+      { field: 'gpu_memory' }
+    ]);
+  });
 });
 
 describe('running a recorded job again', () => {
@@ -179,159 +222,5 @@ describe('running a recorded job again', () => {
     const gone = recordedForm(record);
     const { request } = readFields(gone, initialFields(gone));
     expect(request).toMatchObject({ backend: 'slurm', queue: 'gpu' });
-  });
-});
-
-describe('the form', () => {
-  let drafted: JobRequest[];
-  let shown: SubmitForm;
-  let model: SubmitModel;
-
-  const client = {
-    form: async () => shown,
-    draft: async (request: JobRequest) => {
-      drafted.push(request);
-      return {
-        ok: true,
-        problems: [],
-        notes: [],
-        forecast: { starts_now: true, text: `Starts in ${request.queue}.` },
-        output_folder: null
-      };
-    }
-  } as unknown as Client;
-
-  const open = async (offered: SubmitForm) => {
-    shown = offered;
-    drafted = [];
-    model = new SubmitModel(client, {
-      source: 'a.ipynb',
-      save: async () => 'a.ipynb'
-    });
-    await model.load();
-    await jest.advanceTimersByTimeAsync(1000);
-  };
-  const nothing = () => undefined;
-  const draw = () =>
-    renderToStaticMarkup(
-      <Submit
-        model={model}
-        onDone={nothing}
-        onCancel={nothing}
-        onLost={nothing}
-      />
-    );
-
-  beforeEach(() => jest.useFakeTimers());
-
-  afterEach(() => {
-    model.dispose();
-    jest.useRealTimers();
-  });
-
-  it('asks nothing where there is only this machine', async () => {
-    await open(form());
-    const html = draw();
-    expect(html).toContain('This machine, starts now');
-    expect(html).not.toContain('Queue');
-    expect(html).not.toContain('Charge to');
-  });
-
-  it('offers the places, and neither queue nor account for this machine', async () => {
-    await open(two());
-    const html = draw();
-    expect(html).toMatch(/<option[^>]*selected[^>]*>This machine</);
-    expect(html).toContain('>Slurm<');
-    expect(html).toContain('Starts now.');
-    expect(html).not.toContain('>Queue<');
-    expect(html).not.toContain('Charge to');
-  });
-
-  it('offers the queues of the place, with what is asked of each', async () => {
-    await open(two(onSlurm));
-    const html = draw();
-    expect(html).toContain('>normal (default)<');
-    expect(html).not.toContain('Starts now.');
-    expect(html).toMatch(/<option[^>]*value="gpu"[^>]*selected/);
-    expect(html).toContain('For training. Up to 1 h.');
-    expect(html).toContain('Up to 2 here. Models: a100, t4.');
-    expect(html).toContain('>Up to 1 h here.<');
-    expect(html).toContain('value="cms"');
-  });
-
-  it('asks again what would happen when the queue changes', async () => {
-    await open(two(onSlurm));
-    model.change({ queue: '' });
-    await jest.advanceTimersByTimeAsync(1000);
-    expect(drafted.map(one => one.queue)).toEqual(['gpu', null]);
-    expect(draw()).toContain('Starts in null.');
-  });
-
-  it('says of a queue that is gone that it is, and keeps it until it is changed', async () => {
-    await open(two({ ...onSlurm, queue: 'gone' }));
-    expect(draw()).toContain('gone (not offered)');
-    expect(drafted[0].queue).toBe('gone');
-  });
-
-  it('forgets queue and account when another place is clicked', async () => {
-    await open(two(onSlurm));
-    Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
-    const node = document.createElement('div');
-    document.body.append(node);
-    const root = createRoot(node);
-    const label = (text: string) =>
-      [...node.querySelectorAll('label')].find(
-        one => one.textContent === text
-      ) as HTMLLabelElement;
-    await act(async () =>
-      root.render(
-        <Submit
-          model={model}
-          onDone={nothing}
-          onCancel={nothing}
-          onLost={nothing}
-        />
-      )
-    );
-    const choose = (text: string, value: string) =>
-      act(async () => {
-        const select = label(text).control as HTMLSelectElement;
-        select.value = value;
-        select.dispatchEvent(new Event('change', { bubbles: true }));
-      });
-    await choose('Place', 'local');
-    expect(model.fields).toMatchObject({
-      backend: 'local',
-      queue: '',
-      charge: ''
-    });
-    expect(label('Queue')).toBeUndefined();
-    await choose('Place', 'slurm');
-    await choose('Queue', 'gpu');
-    expect(model.fields).toMatchObject({ backend: 'slurm', queue: 'gpu' });
-    await act(async () => root.unmount());
-    node.remove();
-  });
-
-  it('says that a silent system keeps the job waiting', async () => {
-    const mute = place({
-      name: 'slurm',
-      title: 'Slurm',
-      limits: null,
-      missing: 'Slurm does not answer.'
-    });
-    await open({ ...two(onSlurm), backends: [place(), mute] });
-    const html = draw();
-    expect(html).toContain('Slurm (does not answer)');
-    expect(html).toContain('waits until it answers');
-    expect(html).toMatch(/<option[^>]*selected[^>]*>gpu</);
-    expect(html).not.toContain('None here.');
-  });
-
-  it('lets a place that is not here any more be corrected', async () => {
-    await open(form({ defaults: { ...form().defaults, ...onSlurm } }));
-    const html = draw();
-    expect(html).toContain('Slurm (not here)');
-    expect(html).toContain('>This machine<');
   });
 });

@@ -6,7 +6,11 @@ import { ApiProblem, NoServerPart } from '../../api/client';
 import type { JobRecord } from '../../api/types';
 import type { IJobActions } from '../actions';
 import { plainText } from '../log';
+import { NO_FILTER } from '../filter';
+import type { StateCounts } from '../listing';
+import { entriesOf } from '../listing';
 import type { JobsModel } from '../model';
+import { Selection } from '../selection';
 import { nextIndex } from '../../components/keys';
 import { Jobs } from '../panel';
 import { steps } from '../timeline';
@@ -20,15 +24,21 @@ const actions = new Proxy(
 function draw(changes: object): string {
   const live = { status: 'live', pausedReason: '', trouble: () => '' };
   Object.assign(live, { statusChanged: new Signal(live) });
+  const jobs = (changes as { jobs?: JobRecord[] }).jobs ?? [];
+  const matching: StateCounts = {};
+  jobs.forEach(one => (matching[one.state] = (matching[one.state] ?? 0) + 1));
   const model = {
     jobs: null,
-    counts: { running: 0, queued: 0, failed_today: 0, total: 0 },
+    counts: { running: 0, queued: 0, failed_today: 0, total: 0, by_state: {} },
     error: null,
     filtered: false,
-    hasMore: false,
-    loadingMore: false,
-    search: '',
-    states: [],
+    trouble: () => null,
+    filter: NO_FILTER,
+    choices: { backends: [], environments: [] },
+    matching,
+    found: jobs.length,
+    entries: entriesOf(jobs, matching, []),
+    selection: new Selection(() => undefined),
     selected: null,
     live,
     ...changes
@@ -122,12 +132,53 @@ describe('the jobs panel', () => {
           current_cell: 1,
           last_line: '<script>alert(1)</script>',
           values: {},
+          using: null,
           at: null
         }
       })
     );
     expect(html).not.toContain('<script>');
     expect(html).not.toContain('<img');
+  });
+
+  it('puts the jobs below the heads of their groups, with their numbers', () => {
+    const html = list(
+      job({ id: 'failed0000', state: 'failed' }),
+      job(),
+      job({ id: 'bbbbbbbbbb' })
+    );
+    const heads = [...html.matchAll(/data-group="(\w+)"/g)].map(one => one[1]);
+    expect(heads).toEqual(['queued', 'failed']);
+    expect(html).toMatch(/Queued<\/strong> <span[^>]*>2</);
+    expect(html.indexOf('data-group="failed"')).toBeLessThan(
+      html.indexOf('data-job-id="failed0000"')
+    );
+    expect(html).toContain('aria-rowcount="5"');
+  });
+
+  it('draws a few of ten thousand', () => {
+    const many = Array.from({ length: 10_000 }, (_, n) =>
+      job({ id: `job${String(n).padStart(7, '0')}` })
+    );
+    const rows = list(...many).match(/role="row"/g) ?? [];
+    expect(rows.length).toBeGreaterThan(10);
+    expect(rows.length).toBeLessThan(60);
+  });
+
+  it('offers what can be done with the chosen jobs', () => {
+    const selection = new Selection(() => undefined);
+    selection.choose(['aaaaaaaaaa'], 'aaaaaaaaaa');
+    const html = draw({
+      jobs: [job(), job({ id: 'bbbbbbbbbb' })],
+      found: 2345,
+      selection
+    });
+    expect(html).toContain('1 job chosen');
+    expect(html).toContain('Choose all 2,345');
+    selection.chooseAll(['aaaaaaaaaa', 'bbbbbbbbbb']);
+    expect(draw({ jobs: [job()], found: 2345, selection })).toContain(
+      'All 2345 jobs that match'
+    );
   });
 
   it('makes one row reachable by Tab, the others by arrows', () => {
@@ -174,13 +225,26 @@ it('tells every start in the timeline, and how the earlier ones ended', () => {
   const found = steps(running, {
     job: running,
     attempts: [attempt, second],
+    amendments: [
+      {
+        at: '2026-11-21T08:02:30Z',
+        why: { code: 'held', text: 'It used too much.' },
+        before: { cpus: 1, memory: 1024 ** 3, time: 60, disk: null },
+        now: { cpus: 1, memory: 2 * 1024 ** 3, time: 60, disk: null }
+      }
+    ],
     values: []
   } as unknown as Parameters<typeof steps>[1]);
+  expect(found.map(step => step.why).filter(Boolean)).toEqual([
+    'It used too much.',
+    'Memory 1.0 GiB → 2.0 GiB'
+  ]);
   expect(found.map(step => [step.word, step.after])).toEqual([
-    ['submitted', ''],
-    ['started', 'after 1 min'],
-    ['The machine was stopped.', 'after 1 min'],
-    ['started (start 2)', 'after 1 min'],
+    ['queued', ''],
+    ['started', 'waited 1 min'],
+    ['evicted', 'ran 1 min'],
+    ['released', ''],
+    ['resumed (start 2)', 'waited 1 min'],
     ['running', '']
   ]);
 });

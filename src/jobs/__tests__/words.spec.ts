@@ -1,14 +1,16 @@
 import type { Reason } from '../../api/types';
 import {
   announcement,
+  gpuText,
   parameterText,
   progressText,
   remedy,
+  resourcesText,
   share,
   stateWord,
   valuesText
 } from '../words';
-import { job } from './fixtures';
+import { job, SMALL } from './fixtures';
 
 const GIB = 2 ** 30;
 const NOW = Date.parse('2026-11-21T09:00:00Z');
@@ -17,7 +19,7 @@ function failed(code: Reason['code'], memory = 8 * GIB) {
   return job({
     state: 'failed',
     reason: { code, text: 'Why.' },
-    resources: { cpus: 1, memory, gpus: 0, time: 3600 }
+    resources: { ...SMALL, memory }
   });
 }
 
@@ -49,6 +51,7 @@ describe('progress', () => {
       current_cell: 7,
       last_line: null,
       values: { epoch: 3, loss: 0.123456 },
+      using: null,
       at: null
     }
   });
@@ -78,7 +81,7 @@ describe('remedy', () => {
     expect(remedy(failed('out-of-memory'))).toEqual({
       label: 'Rerun with 12.0 GiB',
       action: 'rerun',
-      resources: { cpus: 1, memory: 12 * GIB, gpus: 0, time: 3600 }
+      resources: { ...SMALL, memory: 12 * GIB }
     });
     expect(remedy(failed('out-of-memory', 2 ** 20))?.resources?.memory).toBe(
       1.5 * 2 ** 20
@@ -114,4 +117,15 @@ it('announces a change of state once, with the reason of a failure', () => {
 it('shortens long parameters', () => {
   const text = parameterText({ lr: 0.1, path: 'x'.repeat(100) });
   expect(text).toMatch(/^lr=0.1 · path=x{23}…$/);
+});
+
+it('says what each GPU has to be', () => {
+  const asked = { cpus: 1, memory: 2 ** 31, gpus: 2, time: 3600 };
+  const any = { ...asked, gpu_memory: null, gpu_model: null };
+  expect(gpuText(any)).toBe('2 GPUs');
+  const one = { ...any, gpus: 1, gpu_memory: 10 * 2 ** 30, gpu_model: 'A100' };
+  expect(gpuText(one)).toBe('1 GPU (A100, 10.0 GiB)');
+  expect(resourcesText(one)).toBe(
+    '1 CPU · 2.0 GiB · 1 GPU (A100, 10.0 GiB) · up to 1 h'
+  );
 });

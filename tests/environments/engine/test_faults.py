@@ -10,7 +10,7 @@ from tests.faults.environments import Campaign
 
 
 @pytest.mark.fault
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_kill_at_random_points(tmp_path: Path, small_channel: Path) -> None:
     seen = Campaign(tmp_path, small_channel, seed=20261121).rounds(8)
     assert sum(seen.values()) == 8

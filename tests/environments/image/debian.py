@@ -7,28 +7,18 @@ checkout, its interpreter and one folder of the test at the same paths.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests import parts
 from tests.environments.image.tools import need
+from tests.systems.daemons import Missing
+from tests.systems.roots import PERSON, root
 
 ROOT = Path(__file__).parents[3]
-ROOTS = ROOT / ".build" / "roots"
 
-PYTHON_NEEDS = ("libffi8", "libbz2-1.0", "liblzma5", "libsqlite3-0", "zlib1g")
-"""What the machine's own Python finds in a Debian system."""
-SUITES = {
-    "bookworm": ("squashfs-tools", "ca-certificates", "libssl3", *PYTHON_NEEDS),
-    "sid": ("apptainer", "squashfs-tools", "squashfuse", "fuse3", "libssl3t64", *PYTHON_NEEDS),
-}
-PERSON = 1000
 _ENTER = """set -e
 root=$1 shared=$2 user=$3; shift 3
 mount --make-rprivate /
@@ -47,45 +37,11 @@ exec setpriv --reuid "$user" --regid "$user" --clear-groups \\
 
 def system(suite: str) -> Path:
     """The folder of a Debian system; skips the test where none can be made."""
-    if os.geteuid() != 0:
-        _miss(suite, "debootstrap needs root")
-    need("debootstrap", "unshare", "setpriv")
-    folder = ROOTS / suite
-    ROOTS.mkdir(parents=True, exist_ok=True)
-    with (ROOTS / f".{suite}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = folder / "complete"
-        if not stamp.is_file() or stamp.read_text() != " ".join(SUITES[suite]):
-            _make(suite, folder)
-    parts.took_part(f"Debian {suite}", "a system of its own in a folder")
-    return folder
-
-
-def _make(suite: str, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    packages = f"--include={','.join(SUITES[suite])}"
-    argv = ["debootstrap", "--variant=minbase", packages, suite, str(folder)]  # its own mirror
-    done = subprocess.run(argv, capture_output=True, text=True)
-    if done.returncode != 0:
-        shutil.rmtree(folder, ignore_errors=True)
-        _miss(suite, f"debootstrap: {done.stdout.strip()[-200:]}")
-    shutil.rmtree(folder / "var" / "cache" / "apt", ignore_errors=True)
-    (folder / "old").mkdir()
-    (folder / "root").chmod(0o755)
-    (folder / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
-    (folder / "etc" / "resolv.conf").touch()
-    with (folder / "etc" / "passwd").open("a") as file:
-        file.write(f"person:x:{PERSON}:{PERSON}::/tmp:/bin/sh\n")
-    with (folder / "etc" / "group").open("a") as file:
-        file.write(f"person:x:{PERSON}:\n")
-    os.mknod(folder / "fuse", 0o666 | 0o020000, os.makedev(10, 229))
-    (folder / "fuse").chmod(0o666)
-    (folder / "complete").write_text(" ".join(SUITES[suite]))
-
-
-def _miss(suite: str, why: str) -> None:
-    parts.missed(f"Debian {suite}", why)
-    pytest.skip(why)
+    need("unshare", "setpriv")
+    try:
+        return root(suite)
+    except Missing as error:
+        pytest.skip(str(error))
 
 
 def run_in(

@@ -17,9 +17,10 @@ import pytest
 from jupyter_mlinfn.model.environment_tasks import PackedImage
 from tests import parts
 from tests.environments.image.debian import ROOT, system
-from tests.environments.image.engines import Container, Engine, docker_engine
+from tests.environments.image.engines import docker_engine
+from tests.systems.docker_engine import Container, DockerEngine
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 LAUNCH = (sys.executable, "-I", "-m", "jupyter_mlinfn.environments.image", "--scratch", "/tmp/node")
 SHOW = "import sys, os, ipykernel; print(sys.prefix, os.getcwd(), os.getuid())"
@@ -27,7 +28,7 @@ DEVICES = ("--device=/dev/fuse", "--device=/dev/loop-control")
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
+def engine() -> Iterator[DockerEngine]:
     """A Docker engine that has the image ``mlinfn-test``."""
     root = system("sid")
     with docker_engine() as engine:
@@ -53,7 +54,9 @@ def images(
     params=[(0, ()), (1000, ()), (0, DEVICES), (1000, DEVICES)],
     ids=["root", "person", "root with devices", "person with devices"],
 )
-def plain(request: pytest.FixtureRequest, engine: Engine, images: Path) -> Iterator[Container]:
+def plain(
+    request: pytest.FixtureRequest, engine: DockerEngine, images: Path
+) -> Iterator[Container]:
     """A container of root's or a person's; the last two are given the devices all the same."""
     user, devices = request.param
     seen = {ROOT: ROOT, Path(sys.base_prefix): Path(sys.base_prefix), Path("/images"): images}

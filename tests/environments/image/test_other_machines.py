@@ -18,7 +18,7 @@ from tests import parts
 from tests.environments.image.containers import minimal_root
 from tests.environments.image.debian import PERSON, run_in, system
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 LAUNCH = (sys.executable, "-I", "-m", "jupyter_mlinfn.environments.image")
 PACK = (sys.executable, "-m", "tests.environments.image.packing", "pack")

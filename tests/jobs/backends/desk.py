@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,16 @@ from jupyter_mlinfn.workbench import Workbench
 from tests.jobs.workplace import code, write_notebook
 
 MIB = 2**20
+
+COUNTS_STARTS = (
+    "from pathlib import Path\n"
+    "count = Path('count.txt')\n"
+    "count.write_text(count.read_text() + 'x' if count.exists() else 'x')\n"
+    "print('start', len(count.read_text()))",
+    "import time\ntime.sleep(300 if len(count.read_text()) == 1 else 0)",
+    "print('done')",
+)
+"""Cells that print ``start <attempt>``, wait in the first attempt, and print ``done``."""
 
 
 class Desk:
@@ -49,7 +59,9 @@ class Desk:
             )
         wanted = {"cpus": 1, "memory": 512 * MIB, "time": 300}
         wanted |= {
-            key: asked.pop(key) for key in ("cpus", "memory", "gpus", "time") if key in asked
+            key: asked.pop(key)
+            for key in ("cpus", "memory", "gpus", "time", "gpu_memory", "gpu_model")
+            if key in asked
         }
         request = JobRequest(
             source=str(notebook),
@@ -58,6 +70,19 @@ class Desk:
             **asked,
         )
         return self.bench.submission.submit(request, key)
+
+    def held(self, name: str = "go") -> str:
+        """A cell that is over after :meth:`go` and never before, however slow the machine is."""
+        path = str(self.work / name)
+        return f"import os, time\nwhile not os.path.exists({path!r}): time.sleep(0.05)"
+
+    def go(self, name: str = "go") -> None:
+        """Let everything go on that is :meth:`held` by this name."""
+        (self.work / name).touch()
+
+    def held_in_shell(self, name: str = "go") -> str:
+        """As :meth:`held`, for a program that is no job of ours."""
+        return f"while [ ! -e '{self.work / name}' ]; do sleep 0.1; done"
 
     def look(self, job: str) -> JobRecord:
         """The record after one look of the reconciler."""
@@ -84,9 +109,9 @@ class Desk:
             if path.is_file() and path.name != "connection.json"
         )
 
-    def partial(self, job: str, attempt: int = 1) -> list[str]:
+    def partial(self, job: str, attempt: int = 1, point: int | None = None) -> list[str]:
         """The stream texts of an attempt's own notebook, as it was last saved."""
-        notebook = self.bench.folders.attempt(job, attempt) / "notebook.ipynb"
+        notebook = self.bench.folders.attempt(job, attempt, point) / "notebook.ipynb"
         return texts(notebook) if notebook.exists() else []
 
     def until_partial(self, job: str, printed: list[str], within: float = 30.0) -> None:
@@ -95,6 +120,47 @@ class Desk:
         while self.partial(job) != printed:
             assert time.monotonic() < until, self.story(job)
             time.sleep(0.1)
+
+    def until_recorded(self, job: str, least: int, within: float = 30.0) -> None:
+        """Wait until the newest attempt has recorded so many values."""
+        until = time.monotonic() + within
+        while len(self.bench.actions.details(job).values) < least:
+            assert time.monotonic() < until, self.story(job)
+            time.sleep(0.05)
+
+    def until_seen(self, job: str, seen: Callable[[], bool], within: float = 60.0) -> None:
+        """Wait for something that the looks at the job bring."""
+        until = time.monotonic() + within
+        while not seen():
+            self.look(job)
+            assert time.monotonic() < until, self.story(job)
+            time.sleep(0.1)
+
+    def until_evicted_and_done(self, job: str) -> None:
+        """Wait until a job gave way and its second attempt, in the system's same job, succeeded.
+
+        What it gave way to is let go. Its cells are :data:`COUNTS_STARTS`.
+        """
+        number = self.bench.store.get(job).backend_id
+        evicted = self.until(job, "evicted")
+        assert evicted.reason is not None
+        assert evicted.reason.code == "preempted"
+        self.go()
+        done = self.until(job, "succeeded", within=90)
+        assert (done.attempts, done.evictions) == (2, 1)
+        assert done.backend_id == number
+        assert texts(done.output) == ["start 2\n", "done\n"]
+        first, second = self.bench.store.attempts(job)
+        assert (first.number, first.state, second.state) == (1, "evicted", "succeeded")
+        assert self.partial(job, 1) == ["start 1\n"]
+
+    def until_held(self, job: str) -> JobRecord:
+        """Look until the system is seen to hold the job."""
+        until = time.monotonic() + 60
+        while (seen := self.look(job)).reason is None or seen.reason.code != "held":
+            assert time.monotonic() < until, (seen, self.story(job))
+            time.sleep(0.2)
+        return seen
 
     def close(self) -> None:
         """Close the index."""

@@ -5,17 +5,22 @@ from __future__ import annotations
 import shutil
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from jupyter_mlinfn.jobs.backends.handing import Handing, Note
 from jupyter_mlinfn.jobs.backends.slurm import calls
 from jupyter_mlinfn.jobs.backends.slurm.backend import SlurmBackend
-from jupyter_mlinfn.jobs.backends.slurm.handing import Note, read_note
 from jupyter_mlinfn.model.errors import Unavailable
 from jupyter_mlinfn.model.jobs import JobRecord
+from tests.faults.batch import sample
+from tests.faults.systems import OnSlurm
 from tests.jobs.backends.desk import Desk, texts
+from tests.jobs.backends.silence import Clock, Silence, until_known
+from tests.jobs.sweeps.looking import submit as submit_sweep
 from tests.systems.slurm import Slurm
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -77,12 +82,13 @@ def test_silence_is_unknown_and_never_an_end(
 ) -> None:
     monkeypatch.setattr(calls, "_ANSWERS_WITHIN", 0.5)
     monkeypatch.setattr(SlurmBackend, "patience", SHORT)
-    job = desk.submit("import time; time.sleep(6)", "print('whole')")
+    job = desk.submit(desk.held(), "print('whole')")
     desk.until(job.id, "running")
     replace(programs, "squeue", SILENCES[silence])
     time.sleep(0.6)
     assert_unknown(desk, job.id, "running")
     (programs / "squeue").unlink()
+    desk.go()
     done = desk.until(job.id, "succeeded")
     assert done.unknown_since is None
     assert texts(done.output) == ["whole\n"]
@@ -153,7 +159,7 @@ def test_a_job_that_slurm_forgot_is_handed_over_once_more_and_only_once(
         assert desk.look(job.id).state == "queued"
         time.sleep(0.2)
     assert known(cluster, job.id) == 1
-    assert read_note(folder).again == 1
+    assert Handing("slurm", "Slurm").note(folder).again == 1
     cluster.crash_to(saved)
     done = desk.until(job.id, "failed")
     assert done.reason is not None
@@ -189,11 +195,68 @@ def test_what_only_the_accounting_knows_is_asked_there(
 
 
 def test_a_killed_controller_ends_no_job(desk: Desk, cluster: Slurm) -> None:
-    job = desk.submit("import time; time.sleep(8)", "print('whole')")
+    job = desk.submit(desk.held(), "print('whole')")
     desk.until(job.id, "running")
     time.sleep(5)  # a job younger than that is started twice by Slurm itself, and held
     cluster.kill_controller()
     assert desk.look(job.id).state == "running"
     cluster.start_controller()
     cluster.until_answers()
+    desk.go()
     assert texts(desk.until(job.id, "succeeded").output) == ["whole\n"]
+
+
+COUNTS = """exec 9>{told}/busy
+flock -n 9 || echo two at once >> {told}/asked
+echo asked >> {told}/asked
+"""
+
+
+def test_half_an_hour_of_silence_ends_no_job_wrongly(
+    desk: Desk, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock is put forward; what Slurm's program does is real: absent, failing, asleep for
+    60 s, garbage, half a line."""
+    go, asked = programs / "go", programs / "asked"
+    asked.touch()
+    runs = desk.submit(
+        f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.1)",
+        "print('whole')",
+    )
+    waits = desk.submit("print(1)", queue="closed", file="waits.ipynb")
+    sweep = submit_sweep(desk, "print(k)", raw_axes={"k": "0..2"}, queue="closed")
+    desk.until(runs.id, "running")
+    until_known(desk, sweep.id)
+    monkeypatch.setattr(calls, "_ANSWERS_WITHIN", 0.3)
+
+    def body(silence: str) -> Callable[[], None]:
+        told = COUNTS.format(told=programs) + SILENCES[silence]
+        return lambda: replace(programs, "squeue", told)
+
+    def absent() -> None:
+        (programs / "squeue").unlink()
+        replace(programs, "squeue", f"echo asked >> {asked}\nexit 127")
+
+    kinds = [body(name) for name in ("fails", "sleeps", "garbage", "half a line")]
+    silence = Silence(desk, Clock(monkeypatch), lambda: asked.read_text().count("asked"))
+    states = {runs.id: "running", waits.id: "queued", sweep.id: "queued"}
+    silence.last(states, [*kinds, absent])
+    silence.assert_backs_off()
+    assert "two at once" not in asked.read_text()
+    (programs / "squeue").unlink()
+    monkeypatch.setattr(calls, "_ANSWERS_WITHIN", 15.0)
+    silence.until_broken(list(states))
+    go.touch()
+    assert texts(desk.until(runs.id, "succeeded").output) == ["whole\n"]
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(400)
+def test_kill_9_at_random_points_of_submit_query_and_cancel(
+    cluster: Slurm, own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample; ``make faults N=1000 ON=slurm`` runs the whole."""
+    for name, value in {**cluster.environment, "JUPYTER_NO_CONFIG": ""}.items():
+        monkeypatch.setenv(name, value)
+    sample("slurm", OnSlurm(cluster), own_folders)
+    cluster.clear()

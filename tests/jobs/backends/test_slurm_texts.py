@@ -68,10 +68,22 @@ def test_a_line_that_is_no_job_is_counted(broken: str) -> None:
     assert unread == 1
 
 
-def test_sacct_tells_who_cancelled_in_the_state() -> None:
-    text = SEPARATOR.join(("7", "CANCELLED by 1000", "None assigned", "normal", "mlinfn-a", "t"))
-    (job,), _ = parsing.accounted(text)
-    assert job.state == "CANCELLED"
+@pytest.mark.parametrize(
+    ("told", "number", "state", "nodes"),
+    [
+        ("3|CANCELLED by 0|None assigned|closed", "3", "CANCELLED", ""),
+        ("4|FAILED|n2|normal", "4", "FAILED", "n2"),
+        ("8|NODE_FAIL|n3|normal", "8", "NODE_FAIL", "n3"),
+        ("5_[0,2]|PENDING|None assigned|closed", "5", "PENDING", ""),
+        ("6_2|COMPLETED|n3|normal", "6", "COMPLETED", "n3"),
+        ("4_1|TIMEOUT|n2|normal", "4", "TIMEOUT", "n2"),
+    ],
+)
+def test_sacct_tells_of_jobs_and_elements(told: str, number: str, state: str, nodes: str) -> None:
+    """As slurmdbd 22.05.8 told it."""
+    text = SEPARATOR.join((*told.split("|"), "mlinfn-a", ""))
+    ((job,), unread) = parsing.accounted(text)
+    assert (job.id, job.state, job.nodes, job.name, unread) == (number, state, nodes, "mlinfn-a", 0)
 
 
 def test_sinfo_tells_what_there_is_and_what_is_free() -> None:

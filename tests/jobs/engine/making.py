@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ def make_attempt(
     time: int = 120,
     digest: str | None = None,
     packages: tuple[dict[str, str], ...] = (),
+    evictable: bool = False,
+    asked: dict[str, Any] | None = None,
     **slot: Any,
 ) -> AttemptFolder:
     """A committed job with its first attempt claimed; nothing is started."""
@@ -93,11 +96,12 @@ def make_attempt(
         "environment": ref,
         "resources": {"cpus": 1, "memory": memory, "gpus": 0, "time": time},
         "backend": "local",
+        "evictable": evictable,
         "outputs": outputs,
         "output_folder": str(work / "results" / f"study-{job}"),
         "submitted_at": datetime.now(UTC).isoformat(),
     }
-    (job_folder / "job.json").write_text(json.dumps(spec))
+    (job_folder / "job.json").write_text(json.dumps({**spec, **(asked or {})}))
     (bundle / "kernel.json").write_text(json.dumps(kernel))
     (bundle / "environment.json").write_text(json.dumps({"ref": ref, "packages": packages}))
     if script is not None:
@@ -121,6 +125,16 @@ def make_attempt(
     )
     folder.claim.write_text(claim.to_json())
     return folder
+
+
+def next_attempt(folder: AttemptFolder) -> AttemptFolder:
+    """The attempt after this one, claimed with the same slot; nothing is started."""
+    slot = folder.read_slot()
+    assert slot is not None
+    again = AttemptFolder(folder.path.parent / str(slot.attempt + 1))
+    again.path.mkdir()
+    again.claim.write_text(replace(slot, attempt=slot.attempt + 1).to_json())
+    return again
 
 
 def start_supervisor(

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,8 +21,15 @@ NEEDED: Final = ("sbatch", "squeue", "scancel", "sinfo")
 _ANSWERS_WITHIN: Final = 15.0
 _TELLS_WITHIN: Final = 3.0
 _SUBMITS_WITHIN: Final = 30.0
-_LARGEST_ANSWER: Final = 32 * 2**20
-_PASSED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "SLURM_CONF", "LD_LIBRARY_PATH")
+LARGEST_ANSWER: Final = 32 * 2**20
+TOLD: Final = (
+    *(("LC_ALL", "C"), ("SLURM_TIME_FORMAT", "standard"), ("TZ", "UTC0")),
+    ("SLURM_BITSTR_LEN", "0"),
+)
+"""What Slurm's programs are told of language, format and zone of what they answer, and that they
+must not cut off which elements of an array wait."""
+
+_PASSED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "SLURM_CONF", "LD_LIBRARY_PATH")
 
 _NEVER: Final = re.compile(
     r"Batch job submission failed: (?:Invalid (?:partition|account|qos|generic resource|wckey"
@@ -32,11 +40,26 @@ _NEVER: Final = re.compile(
 """What Slurm says when it will never take this job; all else is silence or may change."""
 
 
+_ENDED_ALREADY: Final = re.compile(
+    r"Invalid job id|already completing or completed|Job is pending execution|not running"
+)
+_ARRAY: Final = (1001, 1001)
+_NAMES_AT_ONCE: Final = 500
+
+
+_FAILED: Final = "Batch job submission failed:"
+_NOTHING: Final = b"#!/bin/sh\n"
+
+
 class Transport(Protocol):
     """Where Slurm's programs are run."""
 
     def missing(self) -> str:
         """Why they cannot be run there; empty when they can."""
+        ...
+
+    def person(self) -> str | None:
+        """Who one is there; ``None``: the same person as here."""
         ...
 
     def run(self, program: str, *arguments: str, deadline: float, stdin: bytes = b"") -> Completed:
@@ -59,6 +82,10 @@ class Local:
             return "Slurm's programs are not on this machine."
         return f"Of Slurm's programs, {', '.join(absent)} are not on this machine."
 
+    def person(self) -> str | None:
+        """See :class:`Transport`."""
+        return None
+
     def run(self, program: str, *arguments: str, deadline: float, stdin: bytes = b"") -> Completed:
         """See :class:`Transport`."""
         path = self._find(program)
@@ -68,10 +95,10 @@ class Local:
         return run(
             (path, *arguments),
             deadline=deadline,
-            env={**environ, "LC_ALL": "C", "SLURM_TIME_FORMAT": "standard"},
+            env=environ | dict(TOLD),
             cwd=Path("/"),
             stdin=stdin,
-            max_output=_LARGEST_ANSWER,
+            max_output=LARGEST_ANSWER,
         )
 
     def _find(self, program: str) -> str | None:
@@ -92,16 +119,18 @@ class Calls:
         """The jobs of this name, the oldest one first."""
         return self._listed("--states=all", "--me", f"--name={name}").get(name, [])
 
-    def accounted(self, ids: Sequence[str]) -> dict[str, list[SlurmJob]]:
-        """What the accounting knows of these jobs; nothing where there is no accounting."""
-        if not ids:
-            return {}
-        done = self._run(
-            "sacct", "-n", "-P", "-X", f"--delimiter={parsing.SEPARATOR}",
-            f"--jobs={','.join(ids)}", f"--format={','.join(parsing.ACCOUNTED_FIELDS)}",
-        )  # fmt: skip
-        if done is None or "accounting storage is disabled" in _said(done):
-            return {}
+    def accounted(self, ids: Sequence[str]) -> dict[str, list[SlurmJob]] | None:
+        """What the accounting knows of these jobs and elements, by name; ``None``: there is no
+        accounting."""
+        try:
+            done = self._must(
+                "sacct", "-n", "-P", "-X", f"--delimiter={parsing.SEPARATOR}",
+                f"--jobs={','.join(ids)}", f"--format={','.join(parsing.ACCOUNTED_FIELDS)}",
+            )  # fmt: skip
+        except PartMissing:
+            return None
+        if "accounting storage is disabled" in _said(done):
+            return None
         return _by_name(parsing.accounted(_answer(done, "sacct"))[0])
 
     def groups(self) -> tuple[Group, ...]:
@@ -137,12 +166,48 @@ class Calls:
             raise Refused(f"Slurm does not take this job: {told}.", code="refused-by-system")
         raise _silent("sbatch", said or "its answer cannot be read")
 
+    def trial(self, options: Sequence[str]) -> datetime | None:
+        """When a job with these options would start by Slurm's own word; ``None``: it does not
+        tell. Nothing is submitted. Raises :class:`Refused` for what Slurm never takes."""
+        done = self.transport.run(
+            "sbatch", "--test-only", *options, deadline=_TELLS_WITHIN, stdin=_NOTHING
+        )
+        said = _said(done)
+        if done.returncode and _NEVER.search(said.replace("allocation failure:", _FAILED)):
+            told = said.split("failure:", 1)[-1].strip()
+            raise Refused(f"Slurm would not take this job: {told}.", code="refused-by-system")
+        return parsing.trial(said)
+
+    def waiting(self, queue: str) -> int | None:
+        """How many jobs of all people wait in ``queue``; ``None``: that cannot be told."""
+        done = self._ask("squeue", "-h", "-t", "PENDING", "-p", queue, "-o", "%i")
+        return None if done.returncode else len(done.text.splitlines())
+
     def cancel(self, number: str, *, gently: bool) -> None:
         """End a job; ``gently``: tell our own program in it, which saves what there is."""
         how = ("--batch", "--signal=TERM") if gently else ()
         done = self._must("scancel", *how, "--", number)
         if done.returncode and "Invalid job id" not in _said(done):
             raise _silent("scancel", _said(done))
+
+    def array_limits(self) -> tuple[int, int]:
+        """How many elements an array may have, and one more than the largest index; Slurm's own
+        default where it does not tell."""
+        done = self._run("scontrol", "show", "config")
+        found = parsing.array_limits(done.text) if done and not done.returncode else None
+        return found or _ARRAY
+
+    def cancel_elements(self, names: Sequence[str], *, gently: bool) -> None:
+        """End arrays (``7``) or elements (``7_3``); ``gently``: those that wait go, and our own
+        program in those that run is told."""
+        hows: tuple[tuple[str, ...], ...] = ((),)
+        if gently:
+            hows = (("--state=PENDING",), ("--batch", "--signal=TERM"))
+        for how in hows:
+            for first in range(0, len(names), _NAMES_AT_ONCE):
+                done = self._must("scancel", *how, "--", *names[first : first + _NAMES_AT_ONCE])
+                if done.returncode and not _ENDED_ALREADY.search(_said(done)):
+                    raise _silent("scancel", _said(done))
 
     def _listed(self, *which: str) -> dict[str, list[SlurmJob]]:
         done = self._must("squeue", "-h", *which, "-o", parsing.JOB_FORMAT)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
 from jupyter_mlinfn.jobs.backends.slurm.parsing import SlurmJob
+from jupyter_mlinfn.jobs.backends.told import Phase, Word
+from jupyter_mlinfn.jobs.sweeps.following import Element
 from jupyter_mlinfn.model.jobs import Reason, ReasonCode
-
-Phase = Literal["waits", "starts", "runs", "over", "unclear"]
 
 _PHASES: Final[dict[str, Phase]] = {
     "PENDING": "waits",
@@ -61,6 +63,12 @@ _WAITS: Final[dict[str, str]] = {
     "JobArrayTaskLimit": "Waits for other points of its sweep: so many may run at once.",
 }
 
+_NEVER: Final = "DependencyNeverSatisfied"
+_NEVER_STARTS: Final = Reason(
+    code="dependency-failed",
+    text="A job that had to succeed first did not. None of your code ran.",
+)
+
 _HELD: Final[dict[str, str]] = {
     "JobHeldUser": "You, or a program of yours, put this job on hold in Slurm. "
     "Release it with 'scontrol release', or cancel it.",
@@ -73,6 +81,34 @@ _HELD: Final[dict[str, str]] = {
 def phase(job: SlurmJob) -> Phase:
     """Where the job is; ``unclear`` for a state this program does not know."""
     return _PHASES.get(job.state, "unclear")
+
+
+def word(job: SlurmJob) -> Word:
+    """All that Slurm says of a job."""
+    where, host = phase(job), job.nodes or None
+    if where == "waits":
+        return Word(job.id, where, waits=waiting(job), host=host)
+    if where == "over":
+        ends = (ended(job, begun=False), ended(job, begun=True))
+        if job.reason == _NEVER:
+            ends = (_NEVER_STARTS, _NEVER_STARTS)
+        return Word(job.id, where, ended=ends, host=host)
+    return Word(job.id, where, host=host)
+
+
+def elements(jobs: Sequence[SlurmJob]) -> list[Element]:
+    """What Slurm says of the elements of a sweep's arrays; a word is only made where one asks."""
+    return [
+        Element(job.id, job.indexes, job.state, phase(job), partial(word, job))
+        for job in jobs
+        if job.indexes is not None
+    ]
+
+
+def withdrawn(array: str, indexes: Sequence[int]) -> Element:
+    """Elements that left the queue and were never started: somebody cancelled them there."""
+    word = Word(array, "over", ended=(None, _FORGOTTEN))
+    return Element(array, tuple(indexes), "WITHDRAWN", "over", lambda: word)
 
 
 def waiting(job: SlurmJob) -> Reason:
@@ -106,6 +142,12 @@ def ended(job: SlurmJob, *, begun: bool) -> Reason | None:
     return Reason(code=code, text=text + kept)
 
 
+_FORGOTTEN: Final = Reason(
+    code="lost",
+    text="Slurm has forgotten how this point ended, and it left no word of its own. What it had "
+    "written so far was kept.",
+)
+
 _NEVER_BEGAN = (
     "Slurm started this job, and it ended before any of your code ran. "
     "The end of slurm.log in the job's folder says why."
@@ -130,13 +172,6 @@ _ENDS: Final[dict[str, tuple[ReasonCode, str]]] = {
         "Slurm says the job is over, and it left no word on how it ended.",
     ),
 }
-
-CANCELLED_THERE: Final = Reason(
-    code="cancelled-by-user", text="The job was cancelled in Slurm before it had ended."
-)
-CANCELLED_HERE: Final = Reason(
-    code="cancelled-by-user", text="You cancelled this job before any of your code ran."
-)
 
 
 def _limit(reason: str) -> str:

@@ -1,0 +1,1 @@
+"""Kubernetes by its API, with Kueue where a cluster has it."""

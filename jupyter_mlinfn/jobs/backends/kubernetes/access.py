@@ -1,0 +1,36 @@
+"""What a pod of a staged job is given: addresses that allow one thing each, in a Secret's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+FOLDER: Final = "/tmp/mlinfn"  # noqa: S108 - inside of a container of its own
+"""Where the job lies in its pod: an ``emptyDir``."""
+
+SECRET: Final = "/tmp/mlinfn-access"  # noqa: S105, S108 - a folder's name
+FILE: Final = "access.json"
+SECRETS: Final = "secrets.json"
+"""Beside it: the declared secrets of the job, where it has some."""
+
+
+class Access(BaseModel):
+    """The addresses, each signed: to get the ``parcel``, what there was ``before``, ``images`` by
+    digest and the word ``cancel``; to put ``results`` and ``news``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job: str
+    parcel: str
+    before: str
+    results: str
+    news: str
+    cancel: str
+    images: dict[str, str] = {}
+
+    @classmethod
+    def read(cls, file: Path) -> Access:
+        """Raises OSError and ValueError. Kubernetes may renew the file while the pod runs."""
+        return cls.model_validate_json(file.read_bytes())

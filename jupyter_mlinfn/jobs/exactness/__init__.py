@@ -1,0 +1,1 @@
+"""What makes a run exact and how two runs compare: commit, node, outputs, difference, verdict."""

@@ -1,0 +1,1 @@
+"""Alembic scripts of the job index; run by ``database.migrations``."""

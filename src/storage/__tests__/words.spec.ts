@@ -1,0 +1,90 @@
+import {
+  audienceText,
+  batchText,
+  copiesText,
+  countText,
+  factsOf,
+  fullness,
+  outsideText,
+  pathText,
+  useText,
+  wayTo
+} from '../words';
+import { area, state } from './fixtures';
+
+const NOW = new Date('2026-11-22T10:04:00Z');
+
+describe('facts of an area', () => {
+  it('are three, and one more where one cannot write', () => {
+    expect(factsOf(area())).toEqual([
+      'survives the container',
+      'seen by your group users/ours',
+      'seen by batch nodes (slurm)'
+    ]);
+    expect(factsOf(area({ survives: false, writable: false }))).toEqual(
+      expect.arrayContaining(['lost with the container', 'read-only'])
+    );
+  });
+
+  it('say what nobody said', () => {
+    expect(batchText(area({ batch: null }))).toContain('not known');
+    expect(batchText(area({ batch: [] }))).toContain('not seen');
+    expect(audienceText(area({ audience: 'you' }))).toContain('you alone');
+    expect(audienceText(area({ audience: 'everyone' }))).toContain('everyone');
+  });
+});
+
+describe('how full', () => {
+  it('is told with what it is measured against', () => {
+    expect(useText(state())).toBe('3.0 / 20.0 GiB of the quota');
+    expect(fullness(state().use)).toBeCloseTo(0.15);
+  });
+
+  it('is never zero where it is not known', () => {
+    expect(useText(state({ use: null }))).toBe('');
+    expect(useText(state({ use: null, counting: true }))).toContain('counted');
+    expect(useText(state({ state: 'silent', use: null }))).toBe('');
+    expect(fullness(null)).toBeNull();
+  });
+
+  it('says nearly full before it is too late', () => {
+    const use = { ...state().use!, used: 19 * 2 ** 30 };
+    expect(useText(state({ use }))).toContain('nearly full');
+  });
+
+  it('of a count has an age', () => {
+    const use = { ...state().use!, files: 12 };
+    expect(countText(state({ use }), NOW.getTime())).toBe(
+      '12 files, counted 4 min ago'
+    );
+    expect(countText(state(), NOW.getTime())).toBe('');
+  });
+});
+
+describe('backups', () => {
+  it('are counted, or said to be none yet', () => {
+    expect(copiesText(state(), NOW)).toBe('no copy yet');
+    expect(copiesText(state({}, { snapshots: null }), NOW)).toBe('');
+    const newest = '2026-11-22T09:00:00Z';
+    expect(copiesText(state({ copies: 1, newest }), NOW)).toMatch(/^1 copy,/);
+  });
+});
+
+describe('paths', () => {
+  it('show also what is no text', () => {
+    expect(pathText('a%20b/bad%FF%0Aname')).toBe('a b/bad\ufffdname');
+    expect(wayTo('a%20b/c')).toEqual([
+      { name: 'a b', path: 'a%20b' },
+      { name: 'c', path: 'a%20b/c' }
+    ]);
+    expect(wayTo('')).toEqual([]);
+  });
+
+  it('outside of the file browser say so', () => {
+    expect(outsideText(state())).toBeNull();
+    expect(outsideText(state({ place: '' }))).toBeNull();
+    expect(outsideText(state({ place: null }))).toContain('Outside');
+    const bucket = { kind: 'bucket' as const, path: '', bucket: 's3://ours' };
+    expect(outsideText(state({ place: null }, bucket))).toContain('bucket');
+  });
+});

@@ -1,0 +1,93 @@
+/** From a login page to JupyterLab with our panels, through the spawn page of a real hub. */
+import type { Page } from '@playwright/test';
+
+import { Hub } from '../harness/hub';
+import {
+  expect,
+  look,
+  noAxeViolations,
+  noSidewaysScroll,
+  picture,
+  test as plain
+} from '../harness/lab';
+import { pythonVersion, tookPart } from '../harness/parts';
+import { VENV } from '../harness/paths';
+
+const CARDS = '.mlinfn-offer';
+
+const test = plain.extend<object, { hub: Hub }>({
+  hub: [
+    // eslint-disable-next-line no-empty-pattern
+    async ({}, use) => {
+      const hub = await Hub.open();
+      tookPart('JupyterHub', pythonVersion(VENV, 'jupyterhub'));
+      await use(hub);
+      await hub.close();
+    },
+    { scope: 'worker', timeout: 300_000 }
+  ]
+});
+
+async function logIn(page: Page, hub: Hub, name: string): Promise<void> {
+  await page.goto(`${hub.url}/hub/spawn`);
+  await page.locator('#username_input').fill(name);
+  await page.locator('#password_input').fill(hub.password);
+  await page.locator('#login_submit').click();
+  await expect(page.locator(CARDS)).toBeVisible();
+}
+
+test('from login by a card to JupyterLab with our panels', async ({
+  hub,
+  page
+}) => {
+  await logIn(page, hub, 'ada');
+  const gpu = page.locator('.mlinfn-card', { hasText: 'With a GPU' });
+  // the hub looks at its devices when it starts, and the page says what it knew when it was opened
+  await expect(async () => {
+    await page.reload();
+    await expect(gpu).toContainText('A100 slice (10 GB): 7 of 7 free', {
+      timeout: 2000
+    });
+  }).toPass({ timeout: 120_000 });
+  await expect(gpu.locator('select').first()).toBeHidden();
+  await gpu.getByText('With a GPU').click();
+  await expect(gpu.getByLabel('GPU', { exact: true })).toBeVisible();
+  await noAxeViolations(page, CARDS);
+  await picture(page, 'hub-spawn-light');
+  await page.locator('#dark-theme-toggle').click();
+  await noAxeViolations(page, CARDS);
+  await picture(page, 'hub-spawn-dark');
+  await page.setViewportSize({ width: 400, height: 800 });
+  await noSidewaysScroll(page, 'body');
+  await look(page, 'hub-spawn-narrow-dark');
+  await page.locator('.navbar-toggler').click();
+  await page.locator('#dark-theme-toggle').click();
+  await page.locator('.navbar-toggler').click();
+  await picture(page, 'hub-spawn-narrow');
+  await page.setViewportSize({ width: 1400, height: 900 });
+
+  await page.getByRole('button', { name: 'Start' }).click();
+  await page.waitForURL(/\/user\/ada\/lab/, { timeout: 240_000 });
+  for (const panel of ['gpus', 'environments', 'jobs', 'storage']) {
+    await page.locator(`.jp-SideBar [data-id="mlinfn-${panel}-panel"]`).click();
+    await expect(page.locator(`#mlinfn-${panel}-panel`)).toBeVisible();
+  }
+  await expect(page.locator('#mlinfn-storage-panel')).toContainText('Private');
+  await look(page, 'hub-lab');
+});
+
+test('a person without the group is not shown the GPU, and needs no script', async ({
+  hub,
+  browser
+}) => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await logIn(page, hub, 'eve');
+  await expect(page.locator('.mlinfn-card')).toHaveCount(1);
+  await expect(page.locator(CARDS)).not.toContainText('GPU');
+  await page.getByLabel('CPUs').selectOption('2');
+  await look(page, 'hub-spawn-no-script');
+  await page.getByRole('button', { name: 'Start' }).click();
+  await page.waitForURL(/\/user\/eve\/lab/, { timeout: 240_000 });
+  await context.close();
+});
