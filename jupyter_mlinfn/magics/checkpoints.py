@@ -10,6 +10,7 @@ script gets the signal itself.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import pickle
@@ -215,6 +216,13 @@ def _handle(handler: Any) -> None:
     _state.home, _state.handler = os.getpid(), handler
     _state.before = signal.signal(signal.SIGTERM, handler)
     os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_forget)
+    atexit.register(_end_as_said)
+
+
+def _end_as_said() -> None:
+    """Python puts its handlers away before it ends: a second signal must not change its code."""
+    if _state.asked and _state.home == os.getpid():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _hold() -> None:
