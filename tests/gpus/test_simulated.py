@@ -92,3 +92,33 @@ def test_no_compiler_is_a_calm_sentence_of_the_panel(
     assert snapshot.accelerators == ()
     assert snapshot.missing is not None
     assert "C compiler" in snapshot.missing
+
+
+def test_a_session_sees_the_devices_that_it_was_given_and_no_other(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", SLICES[3])
+    seen = take_snapshot(simulated=True, deadline=30).accelerators
+    assert [one.uuid for one in seen] == [A100, SLICES[3]]
+    parent, given = seen
+    assert parent.memory is None  # refused, as the driver does in such a container
+    assert given.memory is not None
+    assert given.memory.total == 9728 * 2**20
+    assert not any(holder.kind == "outside" for holder in given.holders)
+    monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", T4)
+    (whole,) = take_snapshot(simulated=True, deadline=30).accelerators
+    assert whole.uuid == T4
+    monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", "void")
+    nothing = take_snapshot(simulated=True, deadline=30)
+    assert (nothing.missing or "").startswith("There is no NVIDIA driver")
+    assert nothing.accelerators == ()
+
+
+def test_an_image_without_a_compiler_brings_the_library(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = simulated.library()
+    monkeypatch.setenv("MLINFN_SIMULATED_LIBRARY", str(compiled))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(own_cache / "nothing"))
+    monkeypatch.setenv("PATH", "")
+    assert take_snapshot(simulated=True, deadline=30).accelerators

@@ -3,7 +3,8 @@
 The scene depends on the clock and on the processes of this person alone, so that the server,
 the program and the dispatcher see the same: kernels of open notebooks sit on the first slices
 and on the T4, a job sits on the device that it was given (``CUDA_VISIBLE_DEVICES``), other
-people hold three slices, and one of these tells nothing of its activity.
+people hold three slices, and one of these tells nothing of its activity. A session that was
+given devices (``NVIDIA_VISIBLE_DEVICES``) sees these alone, and its notebooks sit on them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from jupyter_mlinfn.gpus.processes import kernel_of, read_words
@@ -23,7 +24,8 @@ from jupyter_mlinfn.gpus.simulated.state import (
     Process,
     State,
 )
-from jupyter_mlinfn.gpus.source import NoDevices
+from jupyter_mlinfn.gpus.simulated.visible import as_seen, visible
+from jupyter_mlinfn.gpus.source import NO_DRIVER, NoDevices
 from jupyter_mlinfn.model.errors import PartMissing
 
 A100: Final = "GPU-51a1a100-0000-4000-8000-000000000000"
@@ -41,10 +43,13 @@ _LOOK_EVERY: Final = 3.0
 class Scene:
     """Keeps the state file of the stand-in library; :meth:`write` makes time pass.
 
-    Raises :class:`NoDevices` without a compiler.
+    Raises :class:`NoDevices` without a compiler, and where no device may be seen.
     """
 
     def __init__(self) -> None:
+        self._shown = visible(os.environ)
+        if self._shown is not None and not self._shown:
+            raise NoDevices("no-library", NO_DRIVER)
         try:
             self.library = library()
         except PartMissing as error:
@@ -59,14 +64,20 @@ class Scene:
         """The state of this moment; no call may be under way."""
         if time.monotonic() - self._looked > _LOOK_EVERY:
             self._looked = time.monotonic()
-            self._places = find_places()
-        text = state_at(time.time(), self._places).text().encode()
+            self._places = find_places(self._shown)
+        text = self._state().text().encode()
         os.pwrite(self._file, text, 0)
         os.ftruncate(self._file, len(text))
 
+    def _state(self) -> State:
+        if self._shown is None:
+            return state_at(time.time(), self._places)
+        return as_seen(state_at(time.time(), self._places, others=()), self._shown)
 
-def find_places() -> dict[str, int]:
-    """Which process of this person sits on which device, by UUID."""
+
+def find_places(shown: frozenset[str] | None = None) -> dict[str, int]:
+    """Which process of this person sits on which device, by UUID; ``shown`` as in
+    :func:`~jupyter_mlinfn.gpus.simulated.visible.visible`."""
     given: dict[str, int] = {}
     notebooks = []
     for pid in _own_processes():
@@ -78,7 +89,8 @@ def find_places() -> dict[str, int]:
             given[device] = pid
         elif "MLINFN_JOB" not in environment and kernel_of([pid]):
             notebooks.append(pid)
-    places = dict(zip(_NOTEBOOK_PLACES, notebooks, strict=False))
+    free = _NOTEBOOK_PLACES if shown is None else [*filter(shown.__contains__, (*SLICES, T4))]
+    places = dict(zip(free, notebooks, strict=False))
     return places | given
 
 
@@ -92,10 +104,12 @@ def _own_processes() -> Iterator[int]:
             continue  # it ended meanwhile
 
 
-def state_at(moment: float, places: Mapping[str, int]) -> State:
-    """The state at ``moment`` (epoch) with the processes of ``places`` (UUID to PID)."""
-    others = {uuid: OUTSIDE_PID + at for at, uuid in enumerate(_OUTSIDE_PLACES)}
-    holders = {**others, **places}
+def state_at(
+    moment: float, places: Mapping[str, int], others: Sequence[str] = _OUTSIDE_PLACES
+) -> State:
+    """The state at ``moment`` (epoch) with the processes of ``places`` (UUID to PID), and other
+    people's on ``others``."""
+    holders = {uuid: OUTSIDE_PID + at for at, uuid in enumerate(others)} | dict(places)
     instances = [_slice(at, uuid, holders, moment) for at, uuid in enumerate(SLICES)]
     busy = sum(one.util or 0 for one in instances) / 700
     return State(
