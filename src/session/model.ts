@@ -1,5 +1,6 @@
 import { VDomModel } from '@jupyterlab/ui-components';
 import type { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
 
 import type { Client } from '../api/client';
 import type { LiveSocket } from '../api/live';
@@ -28,6 +29,11 @@ export class SessionModel extends VDomModel {
     return this._keeping;
   }
 
+  /** Until when nothing is released, each time that it was kept. */
+  get kept(): ISignal<this, Date> {
+    return this._kept;
+  }
+
   /** Listen. Where there is no session on a hub there is nothing to listen to. */
   listen(): void {
     this._subscription ??= this._live.subscribe('session', frame =>
@@ -45,6 +51,11 @@ export class SessionModel extends VDomModel {
     this.stateChanged.emit();
     try {
       this._view = await this._client.keepSession();
+      const session = this._view.session;
+      if (session && !session.warning) {
+        const asked = Date.parse(session.asked_at);
+        this._kept.emit(new Date(asked + session.keep_seconds * 1000));
+      }
     } catch (error) {
       this._error = (error as Error).message;
     } finally {
@@ -54,6 +65,7 @@ export class SessionModel extends VDomModel {
   }
 
   dispose(): void {
+    Signal.clearData(this);
     this._subscription?.dispose();
     super.dispose();
   }
@@ -71,6 +83,7 @@ export class SessionModel extends VDomModel {
   }
 
   private _error = '';
+  private readonly _kept = new Signal<this, Date>(this);
   private _keeping = false;
   private _subscription: IDisposable | null = null;
   private _view: SessionView | null = null;

@@ -3,6 +3,7 @@ import type {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ILabShell } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
 import { Widget } from '@lumino/widgets';
 
@@ -11,6 +12,7 @@ import { IServerPart } from '../tokens';
 import { announceOnce } from './announcing';
 import { SessionBanner } from './banner';
 import { SessionModel } from './model';
+import { keptText } from './words';
 
 /** The warning before a hub releases an idle GPU. Without a hub there is none. */
 export const sessionPlugin: JupyterFrontEndPlugin<void> = {
@@ -34,6 +36,9 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
     const announcer = new Announcer('Idle GPU');
     Widget.attach(announcer, document.body);
     announceOnce(model, sentence => announcer.say(sentence));
+    model.kept.connect((_, until) => {
+      Notification.success(keptText(until), { autoClose: 15_000 });
+    });
     model.listen();
   }
 };

@@ -44,10 +44,16 @@ export function keepLabel(session: HubSession): string {
   return `Keep for ${showDuration(session.keep_seconds)}`;
 }
 
+/** How long it is safe now, after *Keep*. */
+export function keptText(until: Date, now = new Date()): string {
+  return `Kept. Your GPU is not released before ${showTime(until.toISOString(), now)}, even if it stays idle.`;
+}
+
+/** `GPU (a100-slice)`, `2 GPUs (a100-slice, t4)`: a person may have several sessions. */
 function gpus(session: HubSession): string {
-  return session.devices.length > 1
-    ? count(session.devices.length, 'GPU')
-    : 'GPU';
+  const many = session.devices.length;
+  const pools = [...new Set(session.devices.map(one => one.pool))].join(', ');
+  return `${many > 1 ? count(many, 'GPU') : 'GPU'}${pools && ` (${pools})`}`;
 }
 
 function releaseTime(session: HubSession, now: Date): string {

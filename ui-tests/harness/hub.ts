@@ -1,4 +1,4 @@
-/** The hub of `make hub` on ports and in a folder of its own, with simulated GPUs. */
+/** A hub on ports and in a folder of its own, with simulated GPUs: that of `make hub`, or another. */
 import { ChildProcess, spawn } from 'child_process';
 import * as fs from 'fs';
 import * as os from 'os';
@@ -9,15 +9,16 @@ import { freePort } from './place';
 import { killHard, processesWith, until } from './processes';
 
 const PASSWORD = 'password-of-a-browser-test';
+const MAKE_HUB = path.join(CHECKOUT, 'deploy', 'hub', 'jupyterhub_config.py');
 
 export class Hub {
-  /** Start it and wait until it shows its login page. */
-  static async open(): Promise<Hub> {
+  /** Start it from its file and wait until it shows its login page. */
+  static async open(config = MAKE_HUB): Promise<Hub> {
     const ports = [];
     while (ports.length < 4) {
       ports.push(await freePort());
     }
-    const hub = new Hub(ports);
+    const hub = new Hub(ports, config);
     await until(
       'the hub',
       async () => {
@@ -35,11 +36,10 @@ export class Hub {
     return hub;
   }
 
-  private constructor(ports: number[]) {
+  private constructor(ports: number[], config: string) {
     this.base = fs.mkdtempSync(path.join(os.tmpdir(), runPrefix()));
     this.url = `http://127.0.0.1:${ports[0]}`;
     const log = fs.openSync(path.join(this.base, 'hub.log'), 'a');
-    const config = path.join(CHECKOUT, 'deploy', 'hub', 'jupyterhub_config.py');
     this._process = spawn(
       path.join(VENV, 'bin', 'python'),
       ['-m', 'jupyterhub', '-f', config],
@@ -50,10 +50,12 @@ export class Hub {
           ...process.env,
           PATH: `${path.join(VENV, 'bin')}:${process.env.PATH}`,
           HOME: this.base,
+          MLINFN_CHECKOUT: CHECKOUT,
           MLINFN_GPUS: 'simulated',
           MLINFN_HUB_STATE: this.base,
           MLINFN_HUB_PORTS: ports.join(),
-          MLINFN_HUB_PASSWORD: PASSWORD
+          MLINFN_HUB_PASSWORD: PASSWORD,
+          MLINFN_HUB_SPAWNER: 'local'
         }
       }
     );

@@ -8,7 +8,7 @@ import type { HubSession, SessionView } from '../../api/types';
 import { announceOnce } from '../announcing';
 import { SessionBanner } from '../banner';
 import { SessionModel } from '../model';
-import { announcement, detailText, warningText } from '../words';
+import { announcement, detailText, keptText, warningText } from '../words';
 
 const NOW = new Date('2026-11-22T17:10:00');
 const at = (minutes: number) =>
@@ -40,10 +40,10 @@ function view(
 describe('what is said', () => {
   it('names how long, when, and what is lost', () => {
     expect(warningText(view(), NOW)).toBe(
-      'GPU idle for 1 h 30 min; released at 17:40.'
+      'GPU (mig) idle for 1 h 30 min; released at 17:40.'
     );
     expect(announcement(view(), NOW)).toBe(
-      'GPU idle for 1 h 30 min; released at 17:40. This session ends then: ' +
+      'GPU (mig) idle for 1 h 30 min; released at 17:40. This session ends then: ' +
         'saved files stay, variables in memory are lost.'
     );
   });
@@ -64,7 +64,13 @@ describe('what is said', () => {
   it('counts the GPUs', () => {
     const device = { uuid: 'GPU-2', pool: 't4', model: 'T4', mig: null };
     const two = [...view().session!.devices, device];
-    expect(warningText(view({ devices: two }), NOW)).toMatch(/^2 GPUs idle/);
+    expect(warningText(view({ devices: two }), NOW)).toMatch(
+      /^2 GPUs \(mig, t4\) idle/
+    );
+  });
+
+  it('tells until when it is kept', () => {
+    expect(keptText(new Date(at(60)), NOW)).toContain('before 18:10,');
   });
 });
 
@@ -114,9 +120,12 @@ describe('the banner', () => {
     await settle();
     expect(banner.isHidden).toBe(false);
     expect(banner.node.textContent).toContain('released at');
+    const until: string[] = [];
+    model.kept.connect((_, end) => until.push(end.toISOString()));
     button()!.click();
     await settle();
     expect(banner.isHidden).toBe(true);
+    expect(until).toEqual([at(60)]);
   });
 
   it('keeps once for many clicks, and says why it was not kept', async () => {
