@@ -10,6 +10,7 @@ assignment.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +25,7 @@ from jupyter_mlinfn.hub.options import from_form
 from jupyter_mlinfn.hub.page import TEMPLATES
 from jupyter_mlinfn.hub.reclaim.journal import Journal
 from jupyter_mlinfn.hub.reclaim.sessions import Sessions
-from jupyter_mlinfn.hub.refusals import refusal
+from jupyter_mlinfn.hub.refusals import quiet_refusals, refusal
 from jupyter_mlinfn.hub.service.definition import service_settings, services
 from jupyter_mlinfn.hub.service.settings import ServiceSettings
 from jupyter_mlinfn.hub.spawning import PlannedSpawner
@@ -108,6 +109,7 @@ def install(c: Any, desk: Desk) -> None:
     c.JupyterHub.spawner_class = type(base.__name__, (base,), {"desk": desk})
     c.JupyterHub.template_paths.insert(0, str(TEMPLATES))
     c.Spawner.options_form = options_form
+    quiet_refusals(logging.getLogger("JupyterHub"))
     c.Spawner.options_from_form = options_from_form
     c.Spawner.apply_user_options = apply_user_options
 

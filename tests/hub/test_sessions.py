@@ -353,6 +353,25 @@ def test_a_forged_form_is_refused_as_a_forged_call_is(site: Site) -> None:
     assert not site.hub.session_files()
 
 
+def test_a_refusal_is_one_line_of_the_log_and_a_fault_keeps_its_traceback(site: Site) -> None:
+    hub = site.hub
+    eve = hub.person("eve")
+    before = len(hub.log("hub"))
+    assert site.rest("eve", profile="gpu").status_code == 403
+    assert eve.spawn([("profile", "small"), ("cpu--small", "99")]).status_code == 400
+    told = [line for line in hub.log("hub")[before:].splitlines() if "Not starting" in line]
+    assert len(told) == 2
+    assert "cpu" in told[1]
+    assert "Traceback" not in hub.log("hub")[before:]
+
+    site.switch("fail", on=True)
+    site.rest("ada", profile="small")
+    eve.spawn([("profile", "small")])
+    fault = "RuntimeError: the engine is away"
+    hub.until(lambda: hub.log("hub")[before:].count(fault) > 1, "the faults in the log", 60)
+    assert "Traceback" in hub.log("hub")[before:]
+
+
 def test_nobody_starts_anything_for_somebody_else_or_from_another_page(site: Site) -> None:
     ada, hub = site.hub.person("ada"), site.hub
     fields, spawn = {"profile": "small"}, f"{hub.url}/hub/spawn"
