@@ -142,6 +142,12 @@ class Mlinfn(KubernetesTraits):
         "Default: MLINFN_BACKENDS, as a hub tells them, separated by ','; told none, none.",
     ).tag(config=True)
 
+    queues = List(
+        Unicode(),
+        help="Names of the queues to offer, of any back-end that has queues; empty offers all. "
+        "Default: MLINFN_QUEUES, as a hub tells them, separated by ','.",
+    ).tag(config=True)
+
     places = List(
         Unicode(),
         help="Where a job may go whose place is chosen automatically, the preferred first, such "
@@ -303,6 +309,10 @@ class Mlinfn(KubernetesTraits):
         if told is None:
             return []
         return [name for name in told.split(",") if name] or ["local"]
+
+    @default("queues")
+    def _default_queues(self) -> list[str]:
+        return [name for name in os.environ.get("MLINFN_QUEUES", "").split(",") if name]
 
     @default("answer_seconds")
     def _default_answer_seconds(self) -> float:

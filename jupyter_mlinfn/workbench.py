@@ -276,6 +276,7 @@ class Workbench:
     def submission(self) -> Submission:
         """The way from a request to a job."""
         from jupyter_mlinfn.jobs.submission import Submission
+        from jupyter_mlinfn.jobs.queues import OfferedQueues
 
         return Submission(
             store=self.store,
@@ -293,6 +294,7 @@ class Workbench:
 
     @built_once
     def wishing(self) -> Wishing:
+            queues=OfferedQueues(tuple(settings.queues), evictable),
         """What is asked of jobs beside their run: notices, secrets."""
         from jupyter_mlinfn.jobs.notices.settings import NoticeSettings
         from jupyter_mlinfn.jobs.notices.webhook import HookPolicy

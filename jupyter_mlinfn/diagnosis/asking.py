@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Literal
 
-from jupyter_mlinfn.diagnosis import environments, machine, systems
+from jupyter_mlinfn.diagnosis import environments, machine, session, systems
 from jupyter_mlinfn.diagnosis.checks import NEEDED, Check, Diagnosis
 from jupyter_mlinfn.model.errors import MlinfnError
 
@@ -49,7 +49,7 @@ def diagnose(bench: Workbench) -> Diagnosis:
     with ThreadPoolExecutor(max_workers=len(_BESIDE)) as pool:
         beside = [pool.submit(_look, name, look, bench) for name, look in _BESIDE]
         checks = [_look(name, look, bench) for name, look in _ONE_AFTER_THE_OTHER]
-        checks += _further(bench)
+        checks += (*_further(bench), *session.ports())
         return Diagnosis(checks=(*checks, *(one.result() for one in beside)))
 
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from jupyter_mlinfn.jobs.asking import SideBySide
 from jupyter_mlinfn.jobs.backends.protocol import Backend
-from jupyter_mlinfn.model.errors import MlinfnError, Problem, Refused
+from jupyter_mlinfn.jobs.queues import EVERY, OfferedQueues
+from jupyter_mlinfn.model.errors import InputError, MlinfnError, Problem, Refused
 from jupyter_mlinfn.model.jobs import Resources
 from jupyter_mlinfn.model.places import Outlook
 from jupyter_mlinfn.model.quantities import show_moment
@@ -36,6 +37,7 @@ Also = Callable[[Backend], Sequence[Problem]]
 class Places:
     """The places of this installation. ``preferred``: where the automatic choice may go, the best
     first; empty: everywhere, this machine first. ``within``: seconds they all have to answer.
+    ``queues`` are those that may be taken anywhere.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class Places:
         preferred: Sequence[str] = (),
         *,
         within: float = WITHIN,
+        queues: OfferedQueues = EVERY,
     ) -> None:
         self._backends = backends
         self._preferred = tuple(preferred)
         self.within = within
+        self.queues = queues
         self._asking: SideBySide[Outlook] = SideBySide()
         self._known: tuple[float, object, dict[str, Outlook]] = (0.0, None, {})
 
@@ -120,11 +124,12 @@ class Places:
     ) -> Outlook:
         """One back-end's own answer."""
         try:
+            queue = self.queues.take(backend, queue)
             if problems := backend.check(asked, queue, charge):
                 text = problems[0].text
                 return self._of(backend, ok=False, text=text, problems=tuple(problems))
             said = backend.forecast(asked, queue)
-        except Refused as error:
+        except (InputError, Refused) as error:
             return self._of(backend, ok=False, text=error.text, problems=error.problems)
         except MlinfnError as error:
             return self._of(backend, ok=True, silent=True, text=error.text)

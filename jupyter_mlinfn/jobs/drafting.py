@@ -45,7 +45,7 @@ class Prepared:
     are those that an earlier job recorded, where only that job knows the environment.
     ``outlook`` is what the chosen place says, as far as it was asked; ``outlooks`` what all say;
     ``why`` says which place was chosen automatically. ``within``: seconds in which all places have
-    to answer, if not the usual ones.
+    to answer, if not the usual ones. ``queue`` is where it goes of those that are offered.
     """
 
     request: JobRequest
@@ -60,6 +60,7 @@ class Prepared:
     lock: str | None = None
     remedy: Remedy | None = None
     backend: Backend | None = None
+    queue: str | None = None
     outlook: Outlook | None = None
     outlooks: tuple[Outlook, ...] = ()
     why: str | None = None

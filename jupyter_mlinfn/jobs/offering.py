@@ -10,6 +10,7 @@ from typing import Final
 from jupyter_mlinfn.jobs.asking import SideBySide
 from jupyter_mlinfn.jobs.backends.protocol import Backend, TellsShapes, elsewhere
 from jupyter_mlinfn.jobs.choosing import AUTO, LOCAL
+from jupyter_mlinfn.jobs.queues import EVERY, OfferedQueues
 from jupyter_mlinfn.model.errors import MlinfnError
 from jupyter_mlinfn.model.jobs import Forecast, JobRequest, JobSpec, Resources
 from jupyter_mlinfn.model.offer import BackendChoice, GpuShape, Queue
@@ -21,14 +22,17 @@ _log = logging.getLogger(__name__)
 
 
 def offer(
-    backends: Mapping[str, Backend], usable: Sequence[str], within: float
+    backends: Mapping[str, Backend],
+    usable: Sequence[str],
+    within: float,
+    queues: OfferedQueues = EVERY,
 ) -> tuple[BackendChoice, ...]:
     """What the back-ends named ``usable`` offer, in their order, asked side by side for ``within``
-    seconds.
+    seconds; of their queues those among ``queues``.
 
     One that cannot be used here is not among them: ``mlinfn doctor`` names it.
     """
-    questions = {name: partial(_choice, backends[name]) for name in usable}
+    questions = {name: partial(_choice, backends[name], queues) for name in usable}
     said = _asking.ask(questions, within)
     return tuple(said.get(name) or _mute(backends[name]) for name in usable)
 
@@ -85,7 +89,7 @@ def _named(name: str, choices: Iterable[BackendChoice]) -> BackendChoice | None:
     return next((choice for choice in choices if choice.name == name), None)
 
 
-def _choice(backend: Backend) -> BackendChoice:
+def _choice(backend: Backend, offered: OfferedQueues) -> BackendChoice:
     """A back-end as the form shows it; a silent one is shown without what it did not say."""
     queues: tuple[Queue, ...] = ()
     shapes: tuple[GpuShape, ...] = ()
@@ -93,7 +97,7 @@ def _choice(backend: Backend) -> BackendChoice:
     missing, offloads = "", False
     try:
         offloads = elsewhere(backend) is not None
-        queues = backend.queues()
+        queues = offered.among(backend.queues())
         limits = backend.limits()
         shapes = backend.gpu_shapes() if isinstance(backend, TellsShapes) else ()
     except MlinfnError as error:

@@ -62,6 +62,7 @@ class Placing:
             prepared.errors += _errors(outlook.problems)
             prepared.backend = self._backends[named]
         if prepared.backend is not None:
+            self._take_queue(prepared, prepared.backend)
             prepared.notes += self._sight.notes(prepared.backend, needed)
 
     def _look(
@@ -84,9 +85,20 @@ class Placing:
         """The named place, asked only whether it could ever run the job."""
         backend, request = self._backends[name], prepared.request
         prepared.backend = backend
-        found = [*backend.check(prepared.resources, request.queue, request.charge)]
+        self._take_queue(prepared, backend)
+        found = [*backend.check(prepared.resources, prepared.queue, request.charge)]
         found += self._against(prepared, needed, backend)
         prepared.errors += _errors(found)
+
+    def _take_queue(self, prepared: Prepared, backend: Backend) -> None:
+        request = prepared.request
+        try:
+            taken = self._places.queues.take(backend, request.queue, evictable=request.evictable)
+            prepared.queue = taken
+        except InputError as error:
+            # a place that was asked in full has told it with its other problems
+            if error.code not in {one.code for one in prepared.problems}:
+                prepared.errors.append(error)
 
     def _against(
         self, prepared: Prepared, needed: Sequence[Need], backend: Backend

@@ -22,15 +22,10 @@ from jupyter_mlinfn.jobs.drafting import DEFAULT_KERNEL, Drafting, Prepared
 from jupyter_mlinfn.jobs.exactness import git, rebuilding
 from jupyter_mlinfn.jobs.exactness.outputs import FIRST_OUTPUTS
 from jupyter_mlinfn.jobs.folders import BundledEnvironment, JobFolders
-from jupyter_mlinfn.jobs.offering import (
-    forecast_of,
-    in_its_place,
-    last_place,
-    limits_at,
-    offer,
-)
+from jupyter_mlinfn.jobs.offering import forecast_of, in_its_place, last_place, limits_at, offer
 from jupyter_mlinfn.jobs.parameter_cell import read_parameters
 from jupyter_mlinfn.jobs.placing import Placing
+from jupyter_mlinfn.jobs.queues import EVERY, OfferedQueues
 from jupyter_mlinfn.jobs.sources import Source, check_path, parse_notebook, read_source
 from jupyter_mlinfn.jobs.sweeps.again import again
 from jupyter_mlinfn.jobs.sweeps.asking import draft_of
@@ -84,6 +79,7 @@ class Submission:
         answer_within: float = WITHIN,
         shared_folders: Mapping[str, Sequence[str]] | None = None,
         wishing: Wishing | None = None,
+        queues: OfferedQueues = EVERY,
     ) -> None:
         self._store = store
         self._folders = folders
@@ -92,7 +88,7 @@ class Submission:
         self._user = user
         self._pattern = output_folder
         self._wishing = wishing or Wishing(store)
-        self._places = Places(backends, places, within=answer_within)
+        self._places = Places(backends, places, within=answer_within, queues=queues)
         placing = Placing(backends, self._places, Sight(shared_folders or {}), folders.data_dir)
         self._drafting = Drafting(placing, environments, InputHashes(hash_limit), folders)
 
@@ -101,7 +97,9 @@ class Submission:
         read = read_source(check_path(str(source)))
         parameters = _parameters_or_none(read)
         last = self._store.last_request(str(read.path))
-        places = offer(self._backends, self._places.usable(), self._places.within)
+        places = offer(
+            self._backends, self._places.usable(), self._places.within, self._places.queues
+        )
         defaults = _defaults(read, last, parameters or (), places)
         return SubmitForm(
             source=str(read.path),
@@ -297,7 +295,7 @@ class Submission:
                 environment=without_secrets(environment),
                 resources=prepared.resources,
                 backend=prepared.backend.name,
-                queue=prepared.request.queue,
+                queue=prepared.queue,
                 charge=prepared.request.charge,
                 evictable=prepared.request.evictable,
                 try_first=prepared.request.try_first,

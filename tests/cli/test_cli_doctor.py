@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
 
 import pytest
 
-from jupyter_mlinfn.diagnosis import Check, diagnose, environments
+from jupyter_mlinfn.diagnosis import Check, diagnose, environments, session
 from jupyter_mlinfn.environments.image import launcher
 from jupyter_mlinfn.environments.image.launcher import Finding
 from jupyter_mlinfn.environments.own.layout import Layout
@@ -118,3 +119,27 @@ def test_programs_are_waited_for_beside(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(asking, "_ONE_AFTER_THE_OTHER", ())
     told = [check for check in diagnose(SimpleNamespace()).checks if check.name == "slow"]
     assert [check.state for check in told] == ["ok", "ok"]
+
+
+def test_the_ports_of_the_profile_are_told_with_where_they_are_seen(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "ports" not in checks_of(program)
+    monkeypatch.setenv("MLINFN_PORTS", "8787,6006")
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    made_here = tmp_path / "packages" / "jupyter_server_proxy"
+    made_here.mkdir(parents=True)
+    (made_here / "__init__.py").touch()
+    monkeypatch.setattr("sys.path", [*sys.path, str(made_here.parent)])
+    (check,) = session.ports()
+    assert (check.state, check.hint) == ("ok", None)
+    assert "/user/ada/proxy/8787/, /user/ada/proxy/6006/" in check.text
+    monkeypatch.setattr(session, "find_spec", lambda _: None)
+    (check,) = session.ports()
+    assert (check.state, "jupyter-server-proxy" in (check.hint or "")) == ("missing", True)
+    assert "8787, 6006" in check.text
+
+
+def test_the_doctor_s_whole_report_has_the_ports(program) -> None:
+    told = checks_of(program, env={"MLINFN_PORTS": "8787"})
+    assert "8787" in told["ports"]["text"]
