@@ -279,6 +279,9 @@ class Workbench:
         from jupyter_mlinfn.jobs.queues import OfferedQueues
 
         return Submission(
+        settings = self.settings
+        options = {"slurm": settings.slurm_options, "kubernetes": settings.kubernetes_options}
+        evictable = {name: told.get("evictable_queue", "") for name, told in options.items()}
             store=self.store,
             folders=self.folders,
             backends=self.backends,
