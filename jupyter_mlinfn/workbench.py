@@ -275,13 +275,13 @@ class Workbench:
     @built_once
     def submission(self) -> Submission:
         """The way from a request to a job."""
-        from jupyter_mlinfn.jobs.submission import Submission
         from jupyter_mlinfn.jobs.queues import OfferedQueues
+        from jupyter_mlinfn.jobs.submission import Submission
 
-        return Submission(
         settings = self.settings
         options = {"slurm": settings.slurm_options, "kubernetes": settings.kubernetes_options}
         evictable = {name: told.get("evictable_queue", "") for name, told in options.items()}
+        return Submission(
             store=self.store,
             folders=self.folders,
             backends=self.backends,
@@ -293,11 +293,11 @@ class Workbench:
             answer_within=self.settings.answer_seconds,
             shared_folders=dict(self.settings.shared_folders),
             wishing=self.wishing,
+            queues=OfferedQueues(tuple(settings.queues), evictable),
         )
 
     @built_once
     def wishing(self) -> Wishing:
-            queues=OfferedQueues(tuple(settings.queues), evictable),
         """What is asked of jobs beside their run: notices, secrets."""
         from jupyter_mlinfn.jobs.notices.settings import NoticeSettings
         from jupyter_mlinfn.jobs.notices.webhook import HookPolicy

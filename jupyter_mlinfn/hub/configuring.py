@@ -105,11 +105,11 @@ def configure(
 
 def install(c: Any, desk: Desk) -> None:
     """Hand the desk to JupyterHub: a spawner class that knows it, and the three hooks."""
+    quiet_refusals(logging.getLogger("JupyterHub"))
     base = desk.way.spawner
     c.JupyterHub.spawner_class = type(base.__name__, (base,), {"desk": desk})
     c.JupyterHub.template_paths.insert(0, str(TEMPLATES))
     c.Spawner.options_form = options_form
-    quiet_refusals(logging.getLogger("JupyterHub"))
     c.Spawner.options_from_form = options_from_form
     c.Spawner.apply_user_options = apply_user_options
 
