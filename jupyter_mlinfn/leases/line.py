@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from jupyter_mlinfn.leases.rows import new_id, pool_states
 from jupyter_mlinfn.leases.steady import Steady
-from jupyter_mlinfn.leases.tables import line
+from jupyter_mlinfn.leases.tables import line, refusals
 from jupyter_mlinfn.model.errors import NotFound
 from jupyter_mlinfn.model.leases import Place
 
@@ -94,6 +94,13 @@ def ahead(here: list[Row[Any]], user: str, server: str) -> tuple[int, str | None
         if (row.person, row.server) == (user, server):
             return index, str(row.ticket)
     return len(here), None
+
+
+def note_refusal(connection: Connection, pool: str) -> None:
+    """Somebody asked for a device of ``pool`` and got none."""
+    one_more = update(refusals).where(refusals.c.pool == pool).values(count=refusals.c.count + 1)
+    if not connection.execute(one_more).rowcount:
+        connection.execute(refusals.insert().values(pool=pool, count=1))
 
 
 def _of(pool: str, user: str, server: str) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select, update
 
-from jupyter_mlinfn.leases.tables import devices, leases, line
+from jupyter_mlinfn.leases.tables import devices, leases, line, refusals
 from jupyter_mlinfn.model.leases import Device, Ended, Lease, PoolState
 
 LOST = "lost"
@@ -115,6 +115,7 @@ def pool_states(
         .group_by(devices.c.pool)
     )
     planned = {row[0]: row[1] for row in ends}
+    refused = {row.pool: int(row.count) for row in connection.execute(select(refusals))}
     names = sorted({*totals, *waiting}) if pools is None else pools
     return tuple(
         PoolState(
@@ -123,6 +124,7 @@ def pool_states(
             free=free.get(name, 0),
             waiting=waiting.get(name, 0),
             next_free=planned.get(name),
+            refused=refused.get(name, 0),
         )
         for name in names
     )

@@ -273,6 +273,7 @@ class LeaseBook:
         before, ticket = line.ahead(here, user, server)
         free = free_devices(connection, (pool,))
         if len(free) <= before:
+            line.note_refusal(connection, pool)
             if ticket is not None:
                 line.hear(connection, ticket)
             return None

@@ -28,7 +28,7 @@ from jupyter_mlinfn.database.migrations import Schema
 
 SCHEMA: Final = Schema(
     scripts=Path(__file__).parent / "migrations",
-    head="0001",
+    head="0002",
     # the hub may keep its own tables in the same PostgreSQL database
     versions="lease_versions",
     holds="list of leases",
@@ -94,3 +94,12 @@ line = Table(
     UniqueConstraint("pool", "person", "server", name="one_place"),
 )
 """``beat`` counts how often the waiter was heard: no time of day, which may jump."""
+
+refusals = Table(
+    "lease_refusals",
+    metadata,
+    Column("pool", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+"""How often somebody asked for a device of a pool and got none: whoever looks again sees whether it
+grew, and needs no time of day for that."""

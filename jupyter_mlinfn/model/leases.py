@@ -40,13 +40,17 @@ class Lease(Frozen):
 
 
 class PoolState(Frozen):
-    """How many devices of a pool there are, are free, and when the next is planned to be."""
+    """How many devices of a pool there are, are free, and when the next is planned to be.
+
+    ``refused``: how often somebody asked for one and got none, ever.
+    """
 
     pool: str
     total: int = Field(ge=0)
     free: int = Field(ge=0)
     waiting: int = Field(default=0, ge=0)
     next_free: AwareDatetime | None = None
+    refused: int = Field(default=0, ge=0)
 
 
 class Labelled(Frozen):

@@ -93,9 +93,8 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'hub' / 'leases.sqlite'}"
     url: str = request.getfixturevalue("served")
     cluster: Postgres = request.getfixturevalue("postgres")
-    cluster.administer(
-        url.rpartition("/")[2], "TRUNCATE leases, lease_devices, lease_line RESTART IDENTITY"
-    )
+    tables = "leases, lease_devices, lease_line, lease_refusals"
+    cluster.administer(url.rpartition("/")[2], f"TRUNCATE {tables} RESTART IDENTITY")
     return url
 
 

@@ -109,3 +109,20 @@ def test_the_time_of_day_may_jump(book: Book) -> None:
         book.clock.now = book.clock.now.replace(day=22 + hours // 24 % 7)
         assert book.place(bob.ticket).place == 1
         assert book.wait("slice", "eve", "").place == 2
+
+
+def test_who_gets_none_is_counted_for_all_who_look(book: Book, books: Books) -> None:
+    offer(book, device(0, "slice"), device(1, "t4"))
+    held = book.claim("slice", "ada", "", None)
+    for who in ("bob", "eve"):
+        with pytest.raises(NoneFree):
+            book.claim("slice", who, "", None)
+    other = books()
+    assert {one.pool: one.refused for one in other.pools()} == {"slice": 2, "t4": 0}
+    book.wait("slice", "bob", "")
+    with pytest.raises(NoneFree) as refused:
+        other.claim("slice", "eve", "", None)
+    assert refused.value.pool.refused == 3
+    book.release(held.id, "stopped")
+    book.claim("slice", "bob", "", None)
+    assert book.pools()[0].refused == 3

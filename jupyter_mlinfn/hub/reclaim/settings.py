@@ -15,13 +15,16 @@ from jupyter_mlinfn.model.states import Frozen
 class ReclaimSettings(Frozen):
     """``dry_run``: decide and log, end nothing, warn nobody; so a first installation begins.
 
-    ``when``: whether idle accelerators are released always, or only while none of their kind is
-    free. ``hosts``: for each host with accelerators the command in front of its agent, empty on
-    the hub's own (docs/hub-services.md, section 1). ``warn`` is for plans that do not say.
+    ``when``: whether idle accelerators are released always, or only while somebody wants one of
+    their kind and gets none: people wait in line, or one was refused within the last ``wanted``
+    seconds and none has become free. ``hosts``: for each host with accelerators the command in
+    front of its agent, empty on the hub's own (docs/hub-services.md, section 1). ``warn`` is for
+    plans that do not say.
     """
 
     dry_run: bool = True
     when: Literal["always", "contended"] = "always"
+    wanted: float = Field(default=900.0, gt=0)
     interval: float = Field(default=10.0, gt=0)
     gap: float = Field(default=90.0, gt=0)
     warn: int = Field(default=1200, ge=0)

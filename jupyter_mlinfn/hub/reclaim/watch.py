@@ -6,6 +6,7 @@ thread and does no I/O but the journal's. ``now`` is always a clock that only gr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,7 @@ class Watch:
         self._sessions: dict[Key, _Session] = {}
         self._facts: Mapping[Key, SessionFacts] = {}
         self._pools: dict[str, PoolState] = {}
+        self._refused: dict[str, float] = {}
         self._known_at = float("-inf")
         self._told: dict[Key, tuple[str, datetime | None]] = {}
         self._devices: dict[str, tuple[float, DeviceSample]] = {}
@@ -80,12 +82,19 @@ class Watch:
             same = known and [one.id for one in known.leases] == [one.id for one in found]
             self._sessions[key] = known if known and same else _Session(tuple(found))
             self._sessions[key].leases = tuple(found)
-        self._pools = {one.pool: one for one in pools}
+        self._note_pools(pools, now)
         self._facts = facts
         self._known_at = now
         self._told = {key: why for key, why in self._told.items() if key in facts}
         for ages in (self._inactive, self._age):
             ages.forget_all_but(facts)
+
+    def _note_pools(self, pools: Iterable[PoolState], now: float) -> None:
+        """What is free now, and where somebody was refused since the last look."""
+        before, self._pools = self._pools, {one.pool: one for one in pools}
+        for name, state in self._pools.items():
+            if name in before and state.refused > before[name].refused:
+                self._refused[name] = now
 
     def saw(self, sample: HostSample, now: float) -> None:
         """One more sample of a host: every session with a device there has one more, too."""
@@ -184,7 +193,7 @@ class Watch:
         state, measurement = self._said(session, now)
         sample = Sample(now, state, measurement, batch=self._batch_step(session))
         before, rule = session.track, self._rule(key)
-        session.track = policy.step(before, sample, rule, contended=self._contended(session))
+        session.track = policy.step(before, sample, rule, contended=self._contended(session, now))
         _remember(session.seen, sample)
         if before.warned_from is None and session.track.warned_from is not None:
             self._write(key, session, "warn", "idle", now)
@@ -224,11 +233,18 @@ class Watch:
     def _has_batch(self, container: str | None) -> bool:
         return container is not None and any(container in found for found in self._batch.values())
 
-    def _contended(self, session: _Session) -> bool:
+    def _contended(self, session: _Session, now: float) -> bool:
+        """Whether somebody wants one of its devices, and does not get any of their kind."""
         if self._settings.when == "always":
             return True
-        pools = [self._pools.get(one.device.pool) for one in session.leases]
-        return any(one is None or one.free == 0 for one in pools)
+        return any(self._is_wanted(one.device.pool, now) for one in session.leases)
+
+    def _is_wanted(self, pool: str, now: float) -> bool:
+        state = self._pools.get(pool)
+        if state is None:
+            return False
+        recent = now - self._refused.get(pool, -math.inf) <= self._settings.wanted
+        return state.waiting > state.free or (recent and not state.free)
 
     def _rule(self, key: Key) -> Rule:
         facts = self._facts.get(key)

@@ -54,10 +54,11 @@ class Site:
         self.now = 1000.0
         self.leases: tuple[Lease, ...] = (lease(),)
         self.facts = {ADA: facts()}
-        self.free = 0
+        self.free, self.waiting, self.refused = 0, 0, 0
 
     def know(self) -> None:
-        pools = (PoolState(pool="mig-1g10", total=7, free=self.free),)
+        told = {"free": self.free, "waiting": self.waiting, "refused": self.refused}
+        pools = (PoolState.model_validate({"pool": "mig-1g10", "total": 7, **told}),)
         self.watch.know(self.leases, pools, self.facts, self.now)
 
     def see(
@@ -217,16 +218,40 @@ def test_nothing_is_decided_while_the_leases_or_the_samples_are_silent(site: Sit
 
 
 def test_only_while_somebody_may_want_it(tmp_path: Path) -> None:
-    site = Site(tmp_path, when="contended")
-    site.free = 1
-    site.idle(20_000)
-    assert site.watch.session(ADA, site.now).warning is None
-    assert not site.asks().cull
-    site.free = 0
+    site = Site(tmp_path, when="contended", wanted=900)
+    site.refused = 3  # long ago
+    for site.free, site.waiting in ((1, 0), (0, 0), (2, 2)):
+        site.idle(10_000)
+        assert site.watch.session(ADA, site.now).warning is None
+        assert not site.asks().cull
+    site.free, site.waiting = 0, 1
     site.idle(1200)
     assert not site.asks().cull
     site.idle(60)
     assert site.asks().cull
+
+
+def test_a_refusal_is_somebody_who_wants_one_for_a_while(tmp_path: Path) -> None:
+    site = Site(tmp_path, when="contended", wanted=900)
+    site.free = 0
+    site.idle(10_000)
+
+    def is_warned() -> bool:
+        return site.watch.session(ADA, site.now).warning is not None
+
+    assert not is_warned()
+    site.refused += 1
+    site.idle(900)
+    assert is_warned()
+    site.idle(120)
+    assert not is_warned()
+    assert [one.decision for one in site.decisions()] == ["warn", "withdraw"]
+    site.refused += 1
+    site.idle(60)
+    assert is_warned()
+    site.free = 1  # whoever was refused can have this one
+    site.idle(60)
+    assert not is_warned()
 
 
 @pytest.mark.parametrize(
