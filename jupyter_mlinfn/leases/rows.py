@@ -115,7 +115,7 @@ def pool_states(
         .group_by(devices.c.pool)
     )
     planned = {row[0]: row[1] for row in ends}
-    refused = {row.pool: int(row.count) for row in connection.execute(select(refusals))}
+    refused = {row[0]: int(row[1]) for row in connection.execute(select(refusals))}
     names = sorted({*totals, *waiting}) if pools is None else pools
     return tuple(
         PoolState(

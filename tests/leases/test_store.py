@@ -36,7 +36,8 @@ def test_what_is_refused_says_how_many_and_when(book: Book) -> None:
     with pytest.raises(NoneFree) as caught:
         book.claim("slice", "eve", "", None)
     soon = START + timedelta(hours=1)
-    assert caught.value.pool == PoolState(pool="slice", total=2, free=0, next_free=soon)
+    full = PoolState(pool="slice", total=2, free=0, next_free=soon, refused=1)
+    assert caught.value.pool == full
     assert caught.value.status == 429
     assert caught.value.retry_after == 600
     assert f"{soon.astimezone():%H:%M}" in caught.value.text
