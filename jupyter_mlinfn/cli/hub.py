@@ -147,6 +147,7 @@ def render(
     from jupyter_mlinfn.profiles.planning import make_plan
     from jupyter_mlinfn.profiles.reading import load
     from jupyter_mlinfn.profiles.spawners.rendering import render as traits_of
+    from jupyter_mlinfn.profiles.together import identity_of_group
 
     book = load(file)
     kind = spawner or book.spawner
@@ -157,6 +158,9 @@ def render(
             field="spawner",
         )
     identity = Identity(name=user, slug=slug(user), groups=frozenset(groups))
+    together = {profile.name for profile in book.profile if profile.collaborative}
+    if chosen["profile"] in together and len(groups) == 1:
+        identity = identity_of_group(groups[0])
     offer = make_offer(book, identity)
     options = {key: value for key, value in chosen.items() if value not in (None, ())}
     if resources:

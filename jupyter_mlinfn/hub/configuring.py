@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from jupyter_mlinfn.hub.collaboration import installing
+from jupyter_mlinfn.hub.collaboration.keeping import Keeper
 from jupyter_mlinfn.hub.counter import Counter
 from jupyter_mlinfn.hub.desk import Desk
 from jupyter_mlinfn.hub.inventory import Inventory, driver_inventory
@@ -95,6 +97,8 @@ def configure(
         Journal(told.journal),
     )  # fmt: skip
     install(c, desk)
+    installing.install(c, desk)
+    _in_background(Keeper(desk))
     _add_services(c, told)
     _add_backups(c, Path(profiles).resolve(), book.book())
     if leases is not None:
@@ -199,7 +203,7 @@ def _driver(devices: str, host: str) -> Inventory:
     return driver_inventory(host, simulated=devices == "simulated")
 
 
-def _in_background(round_: Round) -> None:
+def _in_background(round_: Round | Keeper) -> None:
     """JupyterHub reads its configuration inside of its loop; who only looks at one has none."""
     with suppress(RuntimeError):
         task = asyncio.get_running_loop().create_task(round_.go_on())

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlinfn.hub.collaboration.page import ROUTE, groups_for
 from jupyter_mlinfn.hub.identity import identity_of
 from jupyter_mlinfn.hub.page import Page, make_page, render
 from jupyter_mlinfn.hub.reclaim.journal import Journal
@@ -85,6 +86,10 @@ class Desk:
             groups=sorted(identity.groups),
             problem=self.book.problem if viewer.admin else None,
             silent=silent,
+            whole_group=identity.group,
+            together=f"{spawner.hub.base_url}{ROUTE}"
+            if groups_for(book, identity.groups)
+            else None,
         )
 
     async def _pools(self) -> tuple[tuple[PoolState, ...], str | None]:

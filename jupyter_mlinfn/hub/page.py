@@ -61,7 +61,8 @@ class Card:
 @dataclass(frozen=True)
 class Page:
     """``said`` are sentences on the choice of last time, ``problem`` is for admins alone,
-    ``silent`` is why nobody knows what is free."""
+    ``silent`` is why nobody knows what is free. ``whole_group`` is the group whose session this
+    starts, ``together`` the page of such sessions, where there are any for her."""
 
     cards: tuple[Card, ...]
     said: tuple[str, ...] = ()
@@ -69,6 +70,8 @@ class Page:
     silent: str | None = None
     groups: tuple[str, ...] = ()
     as_of: str | None = None
+    whole_group: str | None = None
+    together: str | None = None
 
 
 def make_page(
@@ -80,18 +83,22 @@ def make_page(
     groups: Sequence[str] = (),
     problem: str | None = None,
     silent: str | None = None,
+    whole_group: str | None = None,
+    together: str | None = None,
 ) -> Page:
     """What a person sees. ``last`` are her options of last time, whatever they are by now;
     ``pools`` is empty where the hub does not hand out devices; ``now`` has the zone of the page.
     """
     if not offer.profiles:
-        return Page((), problem=problem, groups=tuple(sorted(groups)))
+        return Page((), problem=problem, groups=tuple(sorted(groups)), together=together)
     choice, said = remembered(offer, last)
     known = {state.pool: state for state in pools}
     cards = tuple(_card(profile, choice, known, now) for profile in offer.profiles)
     shown = any(card.free for card in cards)
     as_of = f"{now:%H:%M:%S}" if shown else None
-    return Page(cards, said, problem, silent=silent, as_of=as_of)
+    return Page(
+        cards, said, problem, silent=silent, as_of=as_of, whole_group=whole_group, together=together
+    )
 
 
 def render(page: Page) -> str:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from jupyterhub.spawner import Spawner
 from jupyterhub.utils import maybe_future
 
+from jupyter_mlinfn.hub.collaboration.admitting import admit
 from jupyter_mlinfn.hub.desk import Desk
 from jupyter_mlinfn.hub.refusals import refusal
 from jupyter_mlinfn.model.errors import MlinfnError
@@ -48,12 +49,16 @@ class PlannedSpawner(Spawner):  # type: ignore[misc]
         self._known = False
         self._busy = False
         self._said = ""
+        self.started_by = ""
 
     async def plan(self, options: Mapping[str, object]) -> None:
         """Judge ``options`` and get ready for one start. Raises the errors of the offer."""
+        self.started_by = await admit(self)
         plan = await self.desk.plan(self.user, options)
         self.start_timeout = self._usual_timeout + self.desk.longest_wait(plan)
         self._plan = plan
+        if plan.identity.group is not None:
+            self.log.info("%s starts the session of %s", self.started_by, plan.identity.group)
 
     async def start(self) -> Any:
         """Start what was planned. Raises ``SpawnException`` with a sentence for the person."""
@@ -163,7 +168,7 @@ class PlannedSpawner(Spawner):  # type: ignore[misc]
         state = dict(super().get_state())
         if self._known:
             until = self._until.isoformat() if self._until else None
-            state[STATE] = {"lease": self._lease, "until": until}
+            state[STATE] = {"lease": self._lease, "until": until, "by": self.started_by}
         return state
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -172,6 +177,7 @@ class PlannedSpawner(Spawner):  # type: ignore[misc]
         own = state.get(STATE)
         if own is not None:
             self._lease, self._known = str(own["lease"]), True
+            self.started_by = str(own.get("by", ""))
             self._until = datetime.fromisoformat(own["until"]) if own["until"] else None
 
 

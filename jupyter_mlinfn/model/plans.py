@@ -21,12 +21,14 @@ SpawnerKind = Literal["docker", "kube", "local"]
 
 class Identity(Frozen):
     """Who asks. ``groups`` are full paths, exact and case-sensitive, without a leading slash;
-    ``slug`` is the safe form of the name (with a hash where characters had to be changed)."""
+    ``slug`` is the safe form of the name (with a hash where characters had to be changed).
+    ``group`` is the one group whose session it is; ``None``: a person's."""
 
     name: str
     slug: str
     groups: frozenset[str] = frozenset()
     admin: bool = False
+    group: str | None = None
 
 
 class Pool(Frozen):

@@ -12,6 +12,8 @@ from jupyter_mlinfn.profiles.document import NONE, Ceiling, Profile
 from jupyter_mlinfn.profiles.nearness import did_you_mean, listed, show_size
 from jupyter_mlinfn.profiles.parts import Found, Parts, parts_of
 from jupyter_mlinfn.profiles.places import Places
+from jupyter_mlinfn.profiles.together import is_one_persons
+from jupyter_mlinfn.profiles.values import EVERYONE
 
 
 def check(raw: Mapping[str, Any], places: Places) -> list[Problem]:
@@ -143,12 +145,36 @@ def accelerators_are_apart(parts: Parts) -> Found:
             )
 
 
+def sessions_of_groups_are_theirs(parts: Parts) -> Found:
+    """A session for working together belongs to a group that is named, and shows nobody's own."""
+    for number, profile in parts.profile.items():
+        if not profile.collaborative:
+            continue
+        for at, group in enumerate(profile.groups):
+            if group == EVERYONE:
+                yield (
+                    ("profile", number, "groups", at),
+                    "A session for working together belongs to a group: name each group that is "
+                    "to have one. '*' is none.",
+                )
+        for key in ("volumes", "optional_volumes"):
+            for at, name in enumerate(getattr(profile, key)):
+                volume = parts.volume.get(name)
+                if volume is not None and is_one_persons(volume):
+                    yield (
+                        ("profile", number, key, at),
+                        f"'{name}' is one person's ({{user}}), and a session for working together "
+                        "is a whole group's. Leave it out.",
+                    )
+
+
 RULES = (
     names_are_there,
     names_are_once,
     nothing_above_the_ceiling,
     times_fit,
     accelerators_are_apart,
+    sessions_of_groups_are_theirs,
     checking_images.registries_are_plain,
     checking_images.images_are_allowed,
     checking_volumes.roots_are_safe,

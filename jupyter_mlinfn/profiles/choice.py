@@ -88,6 +88,20 @@ def find_profile(offer: Offer, name: object) -> ProfileOffer:
     Raises :class:`Refused` where it is not for this person or nothing is, :class:`InputError`
     where there is none of that name.
     """
+    if not offer.profiles and offer.group is not None:
+        raise Refused(
+            f"The group {offer.group} has no session of its own any more: no profile for working "
+            "together names it. Ask an administrator of this hub.",
+            code="nothing-offered",
+            field="profile",
+        )
+    if isinstance(name, str) and name in offer.together:
+        raise Refused(
+            f"The profile '{name}' is for working together: it is started for one of your groups, "
+            "on the hub's page Collaboration.",
+            code="not-for-you",
+            field="profile",
+        )
     if not offer.profiles:
         raise Refused(
             "No profile is offered to any of your groups. Ask an administrator of this hub to "

@@ -14,6 +14,7 @@ from jupyter_mlinfn.model.plans import Identity, Limits, OnFull, Pool, Privilege
 from jupyter_mlinfn.model.states import Frozen
 from jupyter_mlinfn.profiles.document import NONE, Accelerator, Book, Image, Profile, Volume
 from jupyter_mlinfn.profiles.nearness import show_size
+from jupyter_mlinfn.profiles.together import is_together
 from jupyter_mlinfn.profiles.values import EVERYONE
 
 CHOOSE = "choose"
@@ -84,15 +85,18 @@ class ProfileOffer(Frozen):
 class Offer(Frozen):
     """Everything that is offered to ``user``, in the order of the file; the first is the default.
 
-    ``digest`` is that of the file it was made from.
+    ``digest`` is that of the file it was made from; ``group`` the group whose session it is for.
     """
 
     user: str
+    group: str | None = None
     title: str
     digest: str
     profiles: tuple[ProfileOffer, ...]
     closed: frozenset[str] = Field(default=frozenset(), exclude=True, repr=False)
     """The names of profiles that exist and are not for this person."""
+    together: frozenset[str] = Field(default=frozenset(), exclude=True, repr=False)
+    """Those of them that a group of hers can start for all of its members."""
 
     def find(self, name: str) -> ProfileOffer | None:
         """The offered profile of that name."""
@@ -104,16 +108,30 @@ def make_offer(book: Book, identity: Identity) -> Offer:
     offered = [
         made
         for profile in book.profile
-        if belongs(identity, profile.groups) and (made := _offered(book, profile, identity))
+        if _is_for(profile, identity) and (made := _offered(book, profile, identity))
     ]
     names = {profile.name for profile in offered}
     return Offer(
         user=identity.name,
+        group=identity.group,
         title=book.title,
         digest=book.digest,
         profiles=tuple(offered),
         closed=frozenset(profile.name for profile in book.profile) - names,
+        together=frozenset(
+            profile.name
+            for profile in book.profile
+            if any(is_together(profile, group) for group in identity.groups)
+        )
+        - names,
     )
+
+
+def _is_for(profile: Profile, identity: Identity) -> bool:
+    """A profile for working together is a group's, and no person's; any other is a person's."""
+    if identity.group is not None:
+        return is_together(profile, identity.group)
+    return not profile.collaborative and belongs(identity, profile.groups)
 
 
 def belongs(identity: Identity, groups: tuple[str, ...] | None) -> bool:
@@ -175,7 +193,9 @@ def _as_written(profile: Profile) -> dict[str, object]:
 
 def payers(profile: Profile, identity: Identity) -> tuple[str, ...]:
     """Who can be charged for a session: the group of the file, or the person's groups that the
-    profile is for."""
+    profile is for; a group's own session is the group's, where the file says nothing else."""
+    if profile.charge is None and identity.group is not None:
+        return (identity.group,)
     if profile.charge is None:
         return ()
     if profile.charge != CHOOSE:

@@ -9,6 +9,7 @@ from jupyterhub.spawner import SimpleLocalProcessSpawner
 from traitlets.config import Config
 
 from jupyter_mlinfn.hub import configure
+from jupyter_mlinfn.hub.collaboration.installing import TEMPLATES as COLLABORATION
 from jupyter_mlinfn.hub.page import TEMPLATES
 from jupyter_mlinfn.hub.spawning import PlannedSpawner
 from jupyter_mlinfn.hub.ways.docker import DockerWay, read_container
@@ -37,7 +38,8 @@ def test_the_two_lines_set_all_that_is_needed(file: Path) -> None:
     assert issubclass(spawner, PlannedSpawner)
     assert issubclass(spawner, SimpleLocalProcessSpawner)
     assert {"options_form", "options_from_form", "apply_user_options"} <= set(c.Spawner)
-    assert of_list(c.JupyterHub.template_paths) == [str(TEMPLATES)]
+    paths = c.JupyterHub.template_paths.get_value(["the hub's own"])
+    assert paths == [str(TEMPLATES), str(COLLABORATION), "the hub's own"]
     assert (file.parent / "state").stat().st_mode & 0o077 == 0
 
 
@@ -59,6 +61,13 @@ def test_services_and_roles_of_the_site_are_kept(file: Path) -> None:
     assert {"name": "mine"} in c.JupyterHub.services
     assert {"name": "mine"} in c.JupyterHub.load_roles
     assert len(c.JupyterHub.services) == 3
+
+
+def test_templates_of_the_site_come_before_what_only_adds_a_link(file: Path) -> None:
+    c = Config()
+    c.JupyterHub.template_paths = ["the site's"]
+    configure(c, file, spawner="local", state=file.parent / "state")
+    assert c.JupyterHub.template_paths == [str(TEMPLATES), "the site's", str(COLLABORATION)]
 
 
 def test_two_hubs_of_one_process_do_not_share_a_desk(file: Path) -> None:

@@ -53,9 +53,12 @@ class Person:
         fields: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         server: str = "",
         follow: bool = False,
+        account: str = "",
     ) -> requests.Response:
-        """Send the form of the spawn page, with what its address carries."""
-        path = f"spawn/{self.name}/{server}" if server else "spawn"
+        """Send the form of the spawn page, with what its address carries; for ``account``'s
+        server where that is not her own."""
+        whole = "/".join(("spawn", account or self.name, server)).rstrip("/")
+        path = whole if server or account else "spawn"
         page = self.page(path)
         address = f"{self.hub.url}/hub/{path}?_xsrf={_token(page.text)}"
         return self.browser.post(address, data=fields, timeout=PATIENCE, allow_redirects=follow)

@@ -17,6 +17,8 @@ NO_DEVICE = "void"
 """``NVIDIA_VISIBLE_DEVICES`` without a device: CUDA images say ``all`` by themselves, and the
 nvidia runtime believes them (gpu-operator#284, container-toolkit#1599)."""
 
+ASK_AGAIN = 60
+"""Seconds for which a group's session believes the hub's last answer on somebody (usual: 300)."""
 _UUID = re.compile(r"(?:GPU|MIG)-[A-Za-z0-9/-]{1,200}", re.ASCII)
 _OF_THE_HUB = ("JUPYTERHUB_", "JPY_")
 """Who the session is and whom it obeys: JupyterHub lets ``environment`` overwrite even that."""
@@ -91,9 +93,14 @@ def group_ids(plan: Plan, site: DockerSite | KubeSite) -> list[int]:
 
 
 def arguments(plan: Plan, site: Site) -> list[str]:
-    """Arguments of the server: real-time collaboration is on where the plan says so alone."""
-    alone = f"--YDocExtension.disable_rtc={not plan.collaborative}"
-    return [*site.arguments, alone]
+    """Arguments of the server: real-time collaboration is on where the plan says so alone.
+
+    A session of a group asks the hub again soon whether somebody may still be in it.
+    """
+    told = [*site.arguments, f"--YDocExtension.disable_rtc={not plan.collaborative}"]
+    if plan.collaborative:
+        told.append(f"--HubOAuth.cache_max_age={ASK_AGAIN}")
+    return told
 
 
 def server(plan: Plan, site: Site) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from jupyter_mlinfn.profiles.names import slug
 from jupyter_mlinfn.profiles.offer import Offer, make_offer
 from jupyter_mlinfn.profiles.planning import make_plan
 from jupyter_mlinfn.profiles.reading import load
+from jupyter_mlinfn.profiles.together import identity_of_group
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "profiles"
 ML, AI = load(FOLDER / "ml-infn.toml"), load(FOLDER / "ai-infn.toml")
@@ -26,7 +27,13 @@ ADA = person("ada", "ml-infn/users", "ml-infn/admins", "users/ai-infn", "admins/
 
 
 def plan(book: Book, who: Identity = ADA, /, **options: object) -> Plan:
-    """What she gets for these options. Raises as the offer does."""
+    """What she gets for these options, or the first group of a profile for working together.
+
+    Raises as the offer does.
+    """
+    together = {one.name: one.groups for one in book.profile if one.collaborative}
+    if options.get("profile") in together:
+        who = identity_of_group(together[str(options["profile"])][0])
     offer = make_offer(book, who)
     return make_plan(book, offer, choose(offer, options), who)
 

@@ -1,0 +1,1 @@
+"""Group sessions on the hub: their accounts and roles, who is let in, their page."""
