@@ -351,7 +351,7 @@ class Workbench:
         from jupyter_mlinfn.storage.overview import Storage
 
         person = os.environ.get("JUPYTERHUB_USER") or self.settings.user
-        return Storage(self.areas, person)
+        return Storage(self.areas, person, tasks=self.data_dir / "restores")
 
     def areas(self) -> tuple[Area, ...]:
         """The areas that the settings or the hub tell, else the folder of the notebooks."""

@@ -226,8 +226,6 @@ class Room:
                 await self.run(self._workbench.catalogue.stop_measuring)
             if "package_search" in built:
                 await self.run(self._workbench.package_search.close)
-            if "storage" in built:
-                self._workbench.storage.restores.stop()
         for threads in (self._threads, self._slow_threads):
             if threads is not None:
                 threads.shutdown(wait=False, cancel_futures=True)

@@ -53,7 +53,7 @@ def deleted(call: Call) -> DeletedFiles:
 
 
 def restore(call: Call) -> RestoreTask:
-    """``POST areas/{name}/restore``: it runs on in the background of this server."""
+    """``POST areas/{name}/restore``: it runs on by itself, also without this server."""
     return call.workbench.storage.restore(call.values["name"], call.body)
 
 

@@ -50,14 +50,15 @@ class _Seen:
 
 
 class Storage:
-    """The areas of one person's session. ``areas`` tells them; ``person`` is her name."""
+    """The areas of one person's session. ``areas`` tells them; ``person`` is her name; ``tasks`` is
+    the folder of her restores."""
 
-    def __init__(self, areas: Callable[[], tuple[Area, ...]], person: str) -> None:
+    def __init__(self, areas: Callable[[], tuple[Area, ...]], person: str, *, tasks: Path) -> None:
         self._areas = areas
         self._person = person
         self._asking = Asking()
         self._counting = Counting()
-        self.restores = Restores()
+        self.restores = Restores(tasks)
 
     def list(self, patience: float = LOOK_SECONDS) -> AreaList:
         """All areas as they are now. Raises :class:`InputError` (``bad-areas``)."""
@@ -112,7 +113,7 @@ class Storage:
         return self._do(area, lambda: copies.deleted_since(area, copy))
 
     def restore(self, name: str, asked: RestoreRequest) -> RestoreTask:
-        """Begin to bring something back."""
+        """Begin to bring something back; it goes on when this server ends."""
         return self.restores.start(self.area(name), asked)
 
     def restore_now(self, name: str, asked: RestoreRequest) -> RestoreTask:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from jupyter_mlinfn.model.areas import Area
 from jupyter_mlinfn.model.storage import RestoreRequest, RestoreTask
 from jupyter_mlinfn.storage.backups.making import Made, make_copy
 from jupyter_mlinfn.storage.backups.rule import Rule
+from jupyter_mlinfn.storage.backups.worker import carry_out
 from jupyter_mlinfn.storage.overview import Storage
 
 ALL = Rule(everything=366 * 86400)
@@ -57,7 +57,7 @@ class Shelf:
 
     def storage(self, **changes: Any) -> Storage:
         area = self.area(**changes)
-        return Storage(lambda: (area,), "ada")
+        return Storage(lambda: (area,), "ada", tasks=self.base / "tasks")
 
     def copy(self, rule: Rule = ALL, hours_ago: float | None = None) -> Made:
         """Make a copy; each is an hour younger than the one before."""
@@ -70,14 +70,11 @@ class Shelf:
 
 
 def restored(storage: Storage, copy: str, path: str, where: str = "back") -> RestoreTask:
-    """Restore and wait for the end."""
+    """Restore in this process, as the program does it; how it ended."""
     asked = RestoreRequest.model_validate({"copy_id": copy, "path": path, "where": where})
-    task = storage.restore("collab", asked)
-    until = time.monotonic() + 120
-    while task.state == "running" and time.monotonic() < until:
-        time.sleep(0.01)
-        task = storage.restores.read(task.id)
-    return task
+    task = storage.restores.write_down(storage.area("collab"), asked)
+    carry_out(storage.restores.place(task.id))
+    return storage.restores.read(task.id)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_without_a_hub_there_is_the_one_folder(tmp_path: Path) -> None:
     area = areas.only_area(tmp_path, {"slurm": [str(tmp_path.parent)], "condor": ["/nowhere"]})
     assert (area.name, area.path, area.batch) == ("private", str(tmp_path), ("slurm",))
     assert areas.only_area(tmp_path, {}).batch is None
-    found = only(Storage(lambda: (area,), "ada"))
+    found = only(Storage(lambda: (area,), "ada", tasks=tmp_path / "tasks"))
     assert (found.state, found.use is not None and found.use.of) == ("ready", "file system")
     facts = os.statvfs(tmp_path)
     assert found.use
@@ -91,7 +91,7 @@ def test_a_hanging_file_system_is_silent_and_stops_nobody(
 
     monkeypatch.setattr(overview, "_look", hangs)
     dead = shelf.area(name="dead")
-    storage = Storage(lambda: (dead, shelf.area()), "ada")
+    storage = Storage(lambda: (dead, shelf.area()), "ada", tasks=shelf.base / "tasks")
     for _ in range(asking.MOST + 2):
         states = {one.area.name: one.state for one in storage.list(patience=0.2).areas}
         assert states["dead"] == "silent"

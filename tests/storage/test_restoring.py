@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from jupyter_mlinfn.model.errors import InputError, NotFound
 from jupyter_mlinfn.model.storage import RestoreRequest
 from jupyter_mlinfn.storage.backups import restoring
+from jupyter_mlinfn.storage.backups.worker import carry_out
 from tests.storage.conftest import Shelf, restored
 
 ODD = os.fsdecode(b"bad \xff\nname")
@@ -223,14 +225,16 @@ def test_a_restore_is_stopped(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> 
         plain(source, target, look)  # type: ignore[arg-type]
 
     monkeypatch.setattr(restoring, "copy_content", slow)
-    task = storage.restore("collab", RestoreRequest(copy_id=copy, path="notes.txt", where="beside"))
-    assert begun.wait(120)
-    assert storage.restores.read(task.id).state == "running"
-    storage.restores.cancel(task.id)
-    goes_on.set()
+    asked = RestoreRequest(copy_id=copy, path="notes.txt", where="beside")
+    task = storage.restores.write_down(storage.area("collab"), asked)
+    place = storage.restores.place(task.id)
+    with ThreadPoolExecutor(1) as thread:
+        going = thread.submit(carry_out, place)
+        assert begun.wait(120)
+        storage.restores.cancel(task.id)
+        goes_on.set()
+        going.result(120)
     again = storage.restores.read(task.id)
-    while again.state == "running":
-        again = storage.restores.read(task.id)
     assert again.state == "cancelled"
     assert "nothing was changed" in str(again.text)
     assert sorted(os.listdir(shelf.path)) == [".mlinfn", "analysis", "notes.txt"]

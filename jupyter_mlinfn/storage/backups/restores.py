@@ -1,119 +1,138 @@
-"""Restores that run in the background of a server, a few at once, each in a thread."""
+"""Restores that outlive the server that began them: each is a program of its own, a few at once.
+
+A restore is a folder below ``restores/`` of the person's data folder: ``assignment.json`` (what is
+to be brought back), ``task.json`` (how far it is, or how it ended), ``cancel`` (somebody asked to
+stop) and ``lock``, which the program holds from its first moment to its last. So any server of the
+person, also one that starts later, tells how it goes and can stop it. One that was killed is told
+as such and not begun again: nobody knows whether what it brought has its name already.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from threading import Event, Lock, Thread
+from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from jupyter_mlinfn.model.areas import Area
-from jupyter_mlinfn.model.errors import Conflict, MlinfnError, NotFound
-from jupyter_mlinfn.model.quantities import show_count
+from jupyter_mlinfn.model.errors import Conflict, NotFound, Unavailable
+from jupyter_mlinfn.model.states import Frozen
 from jupyter_mlinfn.model.storage import RestoreRequest, RestoreTask
-from jupyter_mlinfn.storage.backups.restoring import Cancelled, Progress, Restored, restore
+from jupyter_mlinfn.process.detach import own_program, start_detached
+from jupyter_mlinfn.process.durable import write_atomically
+from jupyter_mlinfn.process.locks import acquire, held
+from jupyter_mlinfn.storage.backups.restoring import Progress, restore
+from jupyter_mlinfn.storage.backups.words import told
 from jupyter_mlinfn.storage.descent import parts_of, shown
 
+ASSIGNMENT: Final = "assignment.json"
+TASK: Final = "task.json"
+CANCEL: Final = "cancel"
+LOCK: Final = "lock"
+LOG: Final = "log"
 _AT_ONCE: Final = 3
-_TOLD_FOR: Final = timedelta(hours=1)
+_TOLD_FOR: Final = timedelta(hours=24)
+_ID: Final = re.compile("[0-9a-f]{16}")
+_INHERITED: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
 
 
-@dataclass
-class _Task:
-    """One restore. ``task`` is what was told last; ``progress`` is ahead of it while it runs."""
+class Assignment(Frozen):
+    """What a restore is to do; ``task`` is what is told of it before it tells anything itself."""
 
     task: RestoreTask
-    stop: Event = field(default_factory=Event)
-    progress: Progress = field(default_factory=Progress)
-    ended_at: datetime | None = None
-
-    def now(self) -> RestoreTask:
-        """The task with what is copied so far."""
-        done = self.progress
-        told = {"files": done.files, "size": done.size, "missed": done.missed}
-        return self.task.model_copy(update=told)
+    area: Area
+    asked: RestoreRequest
 
 
 class Restores:
-    """The restores of this process. All methods may be called from several threads."""
+    """The restores of one person. ``folder`` is theirs; all methods may be called from several
+    threads, and block for some small files."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._lock = Lock()
-        self._tasks: dict[str, _Task] = {}
 
     def start(self, area: Area, asked: RestoreRequest) -> RestoreTask:
-        """Begin a restore. Raises :class:`InputError` and :class:`Conflict` (``busy``)."""
-        begun = _begun(area, asked)
-        made = _Task(begun)
-        made.progress.stop = made.stop.is_set
+        """Begin a restore. Raises :class:`InputError`, :class:`Conflict` (``busy``) and
+        :class:`Unavailable` (``restore-failed``) where no program can be started."""
         with self._lock:
             self._forget()
-            running = [one for one in self._tasks.values() if one.task.state == "running"]
-            if len(running) >= _AT_ONCE:
+            if sum(held(place / LOCK) for place in self._places()) >= _AT_ONCE:
                 text = f"{_AT_ONCE} restores are running. Let one end first."
                 raise Conflict(text, code="busy")
-            self._tasks[begun.id] = made
-        thread = Thread(
-            target=self._run, args=(made, area, asked), name="mlinfn-restore", daemon=True
-        )
-        thread.start()
+            begun = self.write_down(area, asked)
+            self._run(self.place(begun.id))
+        return begun
+
+    def write_down(self, area: Area, asked: RestoreRequest) -> RestoreTask:
+        """Make the folder of a restore that a program then carries out."""
+        begun = _begun(area, asked)
+        place = self._folder / begun.id
+        place.mkdir(mode=0o700, parents=True)
+        assignment = Assignment(task=begun, area=area, asked=asked)
+        write_atomically(place / ASSIGNMENT, assignment.model_dump_json())
         return begun
 
     def read(self, identifier: str) -> RestoreTask:
         """How far it is, or how it ended. Raises :class:`NotFound` (``no-such-task``)."""
-        return self._get(identifier).now()
+        place = self.place(identifier)
+        # looked at in this order: a program tells its end before it lets go of its lock
+        runs = held(place / LOCK)
+        task = _task(place)
+        return task if runs or task.state != "running" else _ended_untold(task)
 
     def cancel(self, identifier: str) -> RestoreTask:
         """Ask it to stop; one that has ended stays as it is. Raises :class:`NotFound`."""
-        found = self._get(identifier)
-        found.stop.set()
-        return found.now()
+        (self.place(identifier) / CANCEL).touch(mode=0o600)
+        return self.read(identifier)
 
-    def stop(self) -> None:
-        """Ask all to stop: the server ends. What they had begun is taken away."""
-        for one in list(self._tasks.values()):
-            one.stop.set()
-
-    def _get(self, identifier: str) -> _Task:
-        found = self._tasks.get(identifier)
-        if found is None:
+    def place(self, identifier: str) -> Path:
+        """The folder of a restore. Raises :class:`NotFound` (``no-such-task``)."""
+        place = self._folder / identifier
+        if not _ID.fullmatch(identifier) or not (place / ASSIGNMENT).is_file():
             raise NotFound("This restore is not known any more.", code="no-such-task")
-        return found
+        return place
+
+    def _run(self, place: Path) -> None:
+        program = own_program("jupyter_mlinfn.storage.backups.worker", str(place))
+        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        lock = acquire(place / LOCK)
+        if lock is None:
+            raise Conflict("This restore is running already.", code="busy")
+        try:
+            start_detached(program, env=environment, cwd=place, log=place / LOG, pass_fds=(lock,))
+        except OSError as error:
+            text = f"The restore was not begun: {error.strerror or error}. Nothing was changed."
+            raise Unavailable(text, code="restore-failed") from error
+        finally:
+            os.close(lock)
+
+    def _places(self) -> Iterator[Path]:
+        with suppress(FileNotFoundError):
+            yield from (one for one in self._folder.iterdir() if _ID.fullmatch(one.name))
 
     def _forget(self) -> None:
-        now = datetime.now(UTC)
-        for identifier, one in list(self._tasks.items()):
-            if one.ended_at is not None and now - one.ended_at > _TOLD_FOR:
-                del self._tasks[identifier]
-
-    def _run(self, made: _Task, area: Area, asked: RestoreRequest) -> None:
-        try:
-            done = restore(area, asked, made.task.id, made.progress)
-            told = _told(made.task.name, done, made.progress)
-        except Cancelled:
-            text = f"Stopped. {made.task.name} was not restored and nothing was changed."
-            told = {"state": "cancelled", "text": text}
-        except MlinfnError as error:
-            told = {"state": "failed", "text": error.text, "code": error.code}
-        except Exception:
-            text = "Something went wrong in the server. Nothing was put in its place."
-            told = {"state": "failed", "text": text, "code": "internal"}
-            self._ended(made, told)
-            raise
-        self._ended(made, told)
-
-    def _ended(self, made: _Task, told: dict[str, str | None]) -> None:
-        made.task = made.now().model_copy(update=told)
-        made.ended_at = datetime.now(UTC)
+        """Remove what was told for long enough."""
+        old = datetime.now(UTC) - _TOLD_FOR
+        for place in self._places():
+            with suppress(OSError):  # it costs some kilobytes, no more
+                changed = datetime.fromtimestamp(place.stat().st_mtime, UTC)
+                if changed < old and not held(place / LOCK):
+                    for one in place.iterdir():
+                        one.unlink()
+                    place.rmdir()
 
 
 def restored_now(area: Area, asked: RestoreRequest) -> RestoreTask:
     """Restore in this thread; raises as :func:`~.restoring.restore`."""
     begun, progress = _begun(area, asked), Progress()
     done = restore(area, asked, begun.id, progress)
-    counts = {"files": progress.files, "size": progress.size, "missed": progress.missed}
-    return begun.model_copy(update={**counts, **_told(begun.name, done, progress)})
+    return begun.model_copy(update=told(begun.name, done, progress))
 
 
 def _begun(area: Area, asked: RestoreRequest) -> RestoreTask:
@@ -127,16 +146,16 @@ def _begun(area: Area, asked: RestoreRequest) -> RestoreTask:
     )
 
 
-def _told(name: str, done: Restored, progress: Progress) -> dict[str, str | None]:
-    text = words_of(name, done, progress)
-    return {"state": "done", "text": text, "result": done.result, "trash": done.trash}
+def _task(place: Path) -> RestoreTask:
+    try:
+        return RestoreTask.model_validate_json((place / TASK).read_bytes())
+    except FileNotFoundError:
+        return Assignment.model_validate_json((place / ASSIGNMENT).read_bytes()).task
 
 
-def words_of(name: str, done: Restored, progress: Progress) -> str:
-    """The sentence that says what is different now."""
-    text = f"{name} is back as '{done.result}' ({show_count(progress.files, 'file')})."
-    if done.trash:
-        text += f" What was there before is kept in '{done.trash}'."
-    if progress.missed:
-        text += f" {show_count(progress.missed, 'name')} could not be read and stayed behind."
-    return text
+def _ended_untold(task: RestoreTask) -> RestoreTask:
+    text = (
+        f"The program that restored {task.name} was ended from outside. Look whether it is back; "
+        "what was there is in its place or in the trash. If it is not, restore it again."
+    )
+    return task.model_copy(update={"state": "failed", "text": text, "code": "ended-from-outside"})
