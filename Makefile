@@ -9,6 +9,8 @@ PORT ?= 8888
 ARGS ?=
 GPUS ?=
 HUB_PORTS ?= 8000,8001,8081,10101
+BASE ?=
+SESSION_IMAGE ?= $(or $(MLINFN_SESSION_IMAGE),mlinfn/session:1)
 N ?= 200
 ON ?= local
 WORKERS ?= $(shell expr $$(nproc) + 1)
@@ -73,8 +75,15 @@ lab: install .lab-environments ## open JupyterLab with all panels (PORT=8888 ARG
 	  MLINFN_GPUS=$(GPUS) exec $(BIN)/jupyter lab --no-browser --port=$(PORT) --ServerApp.port_retries=0 \
 	  --ServerApp.root_dir=$(LAB_DIR) $$([ "$$(id -u)" = 0 ] && echo --allow-root) $(ARGS)
 
-hub: install ## a hub with our spawn page on this machine (HUB_PORTS=8000,… GPUS=simulated)
+hub: install ## a hub with our spawn page; sessions in Docker where session-image was made (GPUS=simulated)
 	@MLINFN_GPUS=$(GPUS) MLINFN_HUB_PORTS=$(HUB_PORTS) exec $(BIN)/jupyterhub -f deploy/hub/jupyterhub_config.py $(ARGS)
+
+session-image: install ## the image of sessions, for hub and Compose (BASE=… where no registry is reached)
+	@ls dist/*.whl >/dev/null 2>&1 || $(MAKE) --no-print-directory wheel
+	docker build -f deploy/session/Dockerfile $(if $(BASE),--build-arg BASE=$(BASE)) -t $(SESSION_IMAGE) $(ARGS) .
+
+deploy-check: install ## build and start all of deploy/ on a Docker engine of its own (root, half an hour)
+	MLINFN_TEST_DEPLOY=1 $(BIN)/pytest -q tests/deploy $(ARGS)
 
 lint: $(STAMPS)/node ## ruff, eslint, prettier, stylelint
 	$(BIN)/ruff check jupyter_mlinfn tests benchmarks ui-tests
@@ -110,6 +119,9 @@ kubernetes-parts: $(STAMPS)/python ## build Kubernetes and Kueue for the tests, 
 
 kubernetes: install kubernetes-parts ## the tests that talk to a real Kubernetes
 	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -k kubernetes
+
+minio: $(STAMPS)/python ## build MinIO for the tests of buckets and their keys, once (needs Go)
+	@nice -n 15 $(BIN)/python -m tests.systems.minio
 
 kubernetes-politely: install
 	nice -n 10 $(MAKE) --no-print-directory kubernetes
@@ -165,4 +177,4 @@ constraints: ## renew constraints.txt from .venv
 clean: ## remove what was built (not .venv)
 	rm -rf .build dist lib jupyter_mlinfn/labextension coverage
 
-.PHONY: help hub kubernetes-parts kubernetes kubernetes-politely install lab channel .lab-environments .channels .systems lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean
+.PHONY: help hub session-image deploy-check minio kubernetes-parts kubernetes kubernetes-politely install lab channel .lab-environments .channels .systems lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean

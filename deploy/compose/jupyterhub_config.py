@@ -10,6 +10,7 @@ GATEWAY = os.environ["MLINFN_GATEWAY"]
 PUBLIC = os.environ["MLINFN_PUBLIC"].rstrip("/")
 PASSWORD = os.environ["POSTGRES_PASSWORD"]
 ADMINS = os.environ["MLINFN_ADMINS"].split(",")
+SIMULATED = os.environ["MLINFN_DEVICES"] == "simulated"
 
 c = get_config()  # noqa: F821
 c.JupyterHub.bind_url = f"http://127.0.0.1:{os.environ['MLINFN_PORT']}"
@@ -26,8 +27,15 @@ desk = configure(
     c,
     "/etc/jupyterhub/profiles.toml",
     spawner="docker",
-    site=DockerSite(network="mlinfn-sessions", pull="never", folder="/home/jovyan"),
-    devices="simulated" if os.environ["MLINFN_DEVICES"] == "simulated" else "driver",
+    site=DockerSite(
+        network="mlinfn-sessions",
+        pull="never",
+        folder="/home/jovyan",
+        # simulated devices are none that the engine could be asked for
+        devices_by="environment" if SIMULATED else "request",
+        environment=(("MLINFN_GPUS", "simulated"),) if SIMULATED else (),
+    ),
+    devices="simulated" if SIMULATED else "driver",
     state="/srv/jupyterhub/mlinfn",
     database=f"postgresql://hub:{PASSWORD}@127.0.0.1:5433/hub",
     service=(GATEWAY, 10101),

@@ -7,7 +7,7 @@ const host = '127.0.0.1';
 const port = Number(process.env.IAM_PORT);
 const issuer = `http://${host}:${port}/`;
 const { IAM_CLIENT_SECRET: secret, IAM_REDIRECT: redirect } = process.env;
-process.argv[2] = JSON.stringify({ host, port, issuer, secret, redirects: [redirect] });
+process.argv[2] = JSON.stringify({ host, port, issuer, secret, redirects: [redirect], readers: [] });
 await import('./provider.mjs');
 
 const people = JSON.parse(readFileSync('/etc/iam/people.json', 'utf8'));

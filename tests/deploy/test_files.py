@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from traitlets.config import Config
 
+from jupyter_mlinfn.gpus.simulated import library
 from jupyter_mlinfn.profiles import reading
 from jupyter_mlinfn.profiles.document import Book
 from tests.parts import missed, took_part
@@ -91,12 +93,55 @@ def test_node_programs_have_the_versions_of_the_tests() -> None:
 @pytest.mark.parametrize("name", ["hub", "session", "proxy", "iam"])
 def test_dockerfiles_copy_what_is_there_and_take_no_latest(name: str) -> None:
     text = (DEPLOY / name / "Dockerfile").read_text(encoding="utf-8")
-    bases = re.findall(r"^(?:FROM|ARG BASE=)\s*(\S+)", text, re.M)
-    for base in bases:
-        assert base == "${BASE}" or re.search(r":[0-9]", base), base
-    for line in re.findall(r"^COPY (.+)$", text, re.M):
+    # a place without a registry names a base of its own
+    (base,) = re.findall(r"^ARG BASE=(\S+)", text, re.M)
+    assert re.search(r":[0-9]", base), base
+    assert set(re.findall(r"^FROM (\S+)", text, re.M)) == {"${BASE}"}
+    for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.M):
         for source in line.split()[:-1]:
             assert source.startswith("dist/") or list(TREE.glob(source)), source
+            assert sent(source), f"{source} is not sent to the engine"
+
+
+def sent(source: str) -> bool:
+    """Whether ``.dockerignore`` lets it through."""
+    lines = (TREE / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    allowed = [line[1:] for line in lines if line.startswith("!")]
+    return any(source == one or source.startswith(f"{one}/") for one in allowed)
+
+
+def test_no_secret_and_no_environment_is_sent_to_the_engine() -> None:
+    lines = (TREE / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert lines[1] == "*"
+    assert lines.index("deploy/compose/.env") > lines.index("!deploy")
+
+
+@pytest.mark.parametrize("name", ["hub", "session"])
+def test_images_bring_the_stand_in_library_as_the_product_compiles_it(name: str) -> None:
+    text = (DEPLOY / name / "Dockerfile").read_text(encoding="utf-8")
+    (said,) = re.findall(r"^RUN gcc (.+?)$", text.replace("\\\n", " "), re.M)
+    options = library._command("gcc", Path(), Path("/tmp") / library.FILE, ())[1:-1]
+    assert said.split() == [*options, f"/tmp/{library.SOURCE.name}"]
+    place = re.findall(r"MLINFN_SIMULATED_LIBRARY=(\S+)", text)
+    folder = re.findall(r"^COPY --from=simulated \S+ (\S+)$", text, re.M)
+    assert place == [f"{folder[0]}{library.FILE}"]
+
+
+def test_sessions_ask_nobody_for_news() -> None:
+    told = json.loads((DEPLOY / "session" / "overrides.json").read_text(encoding="utf-8"))
+    settings = told["@jupyterlab/apputils-extension:notification"]
+    schema = Path(sys.prefix, "share/jupyter/lab/schemas/@jupyterlab/apputils-extension")
+    known = json.loads((schema / "notification.json").read_text(encoding="utf-8"))["properties"]
+    assert settings.keys() <= known.keys()
+    assert settings == {"checkForUpdates": False, "fetchNews": "false"}
+
+
+def test_the_stand_in_of_iam_says_all_that_the_provider_reads() -> None:
+    provider = (TREE / "tests" / "systems" / "iam" / "provider.mjs").read_text(encoding="utf-8")
+    start = (DEPLOY / "iam" / "start.mjs").read_text(encoding="utf-8")
+    (told,) = re.findall(r"argv\[2\] = JSON\.stringify\(\{(.+?)\}\)", start)
+    said = {one.split(":")[0].strip() for one in told.split(",")}
+    assert set(re.findall(r"\bsettings\.(\w+)", provider)) <= said
 
 
 def test_extras_that_images_ask_for_exist() -> None:
@@ -142,7 +187,7 @@ def test_the_offer_is_right_and_starts_the_image_that_is_built(book: Book) -> No
 
 def hub_config(path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> Config:
     """What a ``jupyterhub_config.py`` sets, with the paths of a container led into ``folder``."""
-    environment = {"MLINFN_GATEWAY": "172.30.0.1", "MLINFN_DEVICES": "simulated", **settings()}
+    environment = settings() | {"MLINFN_GATEWAY": "172.30.0.1", "MLINFN_DEVICES": "simulated"}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     text = text.replace("/srv/jupyterhub", str(folder))
@@ -164,6 +209,9 @@ def test_the_compose_hub_can_be_configured(
     c = hub_config(path, monkeypatch, tmp_path, path.read_text(encoding="utf-8"))
     desk = c.JupyterHub.spawner_class.desk
     assert desk.groups() == {"ml-infn/users"}
+    # there is no device to ask the engine for: sessions are told of theirs, and shown it
+    assert desk.way.site.devices_by == "environment"
+    assert dict(desk.way.site.environment) == {"MLINFN_GPUS": "simulated"}
     services = read(COMPOSE / "compose.yaml")
     assert desk.way.site.network == services["networks"]["sessions"]["name"]
     assert c.IamLogin.client_id == settings()["IAM_CLIENT"]
