@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -13,10 +14,13 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.model.storage import AreaList, AreaState
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
-def areas(as_json: bool) -> None:
+@click.pass_context
+def areas(context: click.Context, as_json: bool) -> None:
     """Show your storage areas: path, who sees them, what survives, how full they are."""
+    if context.invoked_subcommand is not None:
+        return
     from jupyter_mlinfn.cli.opening import open_bench
     from jupyter_mlinfn.cli.terminal import emit
 
@@ -25,6 +29,21 @@ def areas(as_json: bool) -> None:
         emit(found)
     else:
         show_areas(found)
+
+
+@areas.command()
+@click.argument("name")
+def key(name: str) -> None:
+    """Give a program short-lived keys to a bucket, as S3's 'credential_process' reads them."""
+    from jupyter_mlinfn.cli.opening import open_bench
+
+    if sys.stdout.isatty():
+        raise click.UsageError(
+            "This prints keys, and a terminal is no place for them. Programs of S3 ask for them by "
+            f"themselves: give them the AWS profile '{name}'."
+        )
+    storage = open_bench(usable=False).storage
+    click.echo(storage.buckets.keys(storage.area(name)).document())
 
 
 def show_areas(found: AreaList) -> None:
@@ -41,7 +60,7 @@ def show_areas(found: AreaList) -> None:
             "yes" if area.survives else "no",
             inert(audience_words(area)),
             batch_words(area),
-            inert(area.path or area.bucket or "–"),
+            inert(area.bucket or area.path or "–"),
         )
     show(made)
     for one in found.areas:
@@ -67,6 +86,8 @@ def _amount(use: AreaUse) -> str:
     if use.used is None:
         return "–"
     text = show_memory(use.used)
+    if use.at_least:
+        return f"at least {text} in {use.files:,} objects"
     return f"{text} of {show_memory(use.total)} ({use.of})" if use.total else text
 
 
@@ -79,4 +100,5 @@ def batch_words(area: Area) -> str:
     """The back-ends whose nodes see it; a question mark where nobody said."""
     if area.batch is None:
         return "?"
-    return ", ".join(area.batch) or "none"
+    told = ", ".join(area.batch) or "none"
+    return f"{told} (by S3)" if area.store is not None and area.batch else told

@@ -23,7 +23,9 @@ from jupyter_mlinfn.profiles.sources import (
 _REPOSITORY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9-]{1,63})+", re.ASCII)
 _SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253})", re.ASCII)
 _CLAIM = re.compile(r"[a-z0-9](?:[a-z0-9.{}-]{0,150}[a-z0-9}])?|\{(?:user|group)\}", re.ASCII)
-_BUCKET = re.compile(r"s3://[a-z0-9{](?:[a-z0-9.{}-]{1,61})(?:/[A-Za-z0-9._{}/-]*)?", re.ASCII)
+_BUCKET = re.compile(
+    r"s3://[a-z0-9{](?:[a-z0-9.{}-]{1,61})(?:/(?!\.+(?:/|$))[A-Za-z0-9._{}-]+)*", re.ASCII
+)
 OF_THE_HOST = ("bind", "nfs")
 """Kinds whose source is a path, in which people could put links."""
 
@@ -55,6 +57,8 @@ def volumes_are_whole(parts: Parts) -> Found:
             yield (*at, "mode"), "CVMFS is read-only. Leave the key out."
         if volume.create and volume.kind != "bind":
             yield (*at, "create"), "Only folders of the host (kind bind) can be made."
+        if volume.store is not None and volume.kind != "bucket":
+            yield (*at, "store"), "Only a volume of kind bucket lies in an object store."
         yield from _copied(at, volume)
         yield from _per_group(at, volume)
 
@@ -184,6 +188,8 @@ def nobody_reaches_anothers(parts: Parts) -> Found:
                     f"This and the source of {other.name} are one place for some names of people "
                     "or groups. Give them folders of their own.",
                 )
+            if folder.kind == "bucket" and can_hold(folder.place, other.place):
+                yield folder.path, f"Who has keys to this has keys to all of {other.name}."
             if folder.kind not in OF_THE_HOST:
                 continue
             if other.written and can_hold(other.place, folder.place):

@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
-from jupyter_mlinfn.model.areas import AreaKind
+from jupyter_mlinfn.model.areas import AreaKind, BucketStore
 from jupyter_mlinfn.model.plans import MountKind, OnFull, Pool, Privilege, SpawnerKind
 from jupyter_mlinfn.model.states import Frozen
 from jupyter_mlinfn.profiles.values import (
     EVERYONE,
+    Address,
     Count,
     Cpu,
     Duration,
@@ -29,6 +30,8 @@ from jupyter_mlinfn.profiles.values import (
     Name,
     Port,
     Queue,
+    Region,
+    Role,
     Sevenths,
     Text,
     Variable,
@@ -145,6 +148,26 @@ class Backup(Frozen):
     keep: Keep = "all=2d,daily=14,weekly=8"
 
 
+class Store(Frozen):
+    """``[volume.NAME.store]``: where a bucket is, and how sessions get short-lived keys to it.
+
+    There is no key for an access key: a session asks S3 for one with its token of the login
+    service. ``audience`` is who that token is for; ``role`` what it takes there (an ARN);
+    ``sts`` the address of the key service where it is not the store's own.
+    """
+
+    endpoint: Address
+    region: Region = "us-east-1"
+    keys: Literal["web-identity"] = "web-identity"
+    sts: Address | None = None
+    audience: Text | None = None
+    role: Role | None = None
+
+    def told(self) -> BucketStore:
+        """What a session is told of it."""
+        return BucketStore(**self.model_dump())
+
+
 class Volume(Frozen):
     """``[volume.NAME]``: a mount, and the storage area that a session is told of.
 
@@ -166,6 +189,7 @@ class Volume(Frozen):
     quota: Memory | None = None
     batch: Names | None = None
     backup: Backup | None = None
+    store: Store | None = None
 
     def owner(self) -> str | None:
         """The one group whose it is, as the file says it; ``None`` where it says no such group,

@@ -160,6 +160,7 @@ def _one_volume(
         quota=volume.quota,
         snapshots=snapshots,
         bucket=fill(volume.source or "", words) if volume.kind == "bucket" else None,
+        store=volume.store.told() if volume.store is not None else None,
     )
     return tuple(mounts), area
 

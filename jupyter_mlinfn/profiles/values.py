@@ -37,6 +37,8 @@ _OWNED = re.compile(
     r"(?:LD_|DYLD_|PYTHON|JUPYTER|JPY_|MLINFN_|NVIDIA_|CUDA_VISIBLE|KUBERNETES_|NB_).*"
     r"|PATH|HOME|USER|SHELL|IFS|BASH_ENV|ENV"
 )
+_ADDRESS = re.compile(r"(https?)://(\[[0-9a-f:]+\]|[a-z0-9][a-z0-9.-]{0,252})(:[0-9]{1,5})?")
+_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 _SECRET = re.compile(r"(?i).*(?:TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY).*")
 
 
@@ -128,6 +130,37 @@ def _label_value(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    parts = _ADDRESS.fullmatch(value)
+    if parts is None:
+        raise wrong(
+            f"'{value[:80]}' is no address of a service. Write it with its host alone, such as "
+            "'https://s3.example.org'."
+        )
+    host = parts[2]
+    near = host in _THIS_MACHINE or not set(".:") & set(host)
+    if parts[1] == "http" and not near and not host.endswith((".svc", ".svc.cluster.local")):
+        raise wrong(
+            f"'{value[:80]}' is no https address: tokens would travel in clear. http is for this "
+            "machine and for names inside the engine's or the cluster's own network."
+        )
+    return value
+
+
+def _role(value: str) -> str:
+    if not re.fullmatch(r"arn:[\x21-\x7e]{16,2044}", value):
+        raise wrong(
+            f"'{value[:80]}' is no role. Write its ARN, such as 'arn:aws:iam::1234:role/people'."
+        )
+    return value
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", value):
+        raise wrong(f"'{value[:80]}' is no region. Write it like 'us-east-1'.")
+    return value
+
+
 def _variable(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
         raise wrong(f"'{value[:80]}' cannot be the name of a variable.")
@@ -167,6 +200,9 @@ Queue = Annotated[str, StringConstraints(max_length=200, pattern=r"^[A-Za-z0-9][
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
 Variable = Annotated[str, AfterValidator(_variable)]
+Address = Annotated[str, AfterValidator(_address)]
+Region = Annotated[str, AfterValidator(_region)]
+Role = Annotated[str, AfterValidator(_role)]
 Sevenths = Annotated[int, Field(strict=True, ge=1, le=7)]
 Port = Annotated[int, Field(strict=True, ge=1024, le=65535)]
 Count = Annotated[int, Field(strict=True, ge=1, le=1000)]

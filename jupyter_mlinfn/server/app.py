@@ -14,6 +14,7 @@ from jupyter_mlinfn.server.handler import UnknownPath, handlers_of
 from jupyter_mlinfn.server.live import LiveSocket
 from jupyter_mlinfn.server.provisioning import offer_provisioner
 from jupyter_mlinfn.server.room import Room
+from jupyter_mlinfn.server.storage_profiles import tell_programs
 from jupyter_mlinfn.server.table import API, LIVE, ROUTES
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class MlinfnApp(ExtensionApp):  # type: ignore[misc]  # jupyter_server is untype
         self.room = Room(server, self.config)
         self.settings["mlinfn_room"] = self.room
         offer_provisioner(server)
+        tell_programs(server)
 
     async def stop_extension(self) -> None:
         """Close the live socket's clients and everything that was started for them."""

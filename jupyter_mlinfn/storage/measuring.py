@@ -1,4 +1,5 @@
-"""How full an area is: of its quota when it has one, else of its file system."""
+"""How full an area is: of its quota when it has one, else of its file system; of a bucket, how
+much lies in it."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import os
 import stat
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ from threading import Lock, Thread
 from typing import Final
 
 from jupyter_mlinfn.model.areas import Area, AreaUse
+from jupyter_mlinfn.model.errors import MlinfnError
 from jupyter_mlinfn.storage.descent import top
 
 _FSGETXATTR: Final = 0x801C581F
@@ -22,6 +25,7 @@ _FSXATTR: Final = struct.Struct("IIIII8x")
 _PROJINHERIT: Final = 0x200
 _AGAIN: Final = 600.0
 """Seconds after which a folder is counted again, when somebody looks."""
+_AGAIN_AFTER_TROUBLE: Final = 15.0
 _BREATH: Final = 500
 
 
@@ -60,11 +64,16 @@ def _has_project_quota(at: int, path: str, blocks: int) -> bool:
 
 @dataclass(frozen=True)
 class Counted:
-    """What lies in a folder and below, as the disk holds it (``du``)."""
+    """What lies in a folder and below, as the disk holds it (``du``), or in a bucket.
+
+    ``problem``: why it could not be counted; nothing is known then.
+    """
 
     used: int
     files: int
     at: datetime
+    at_least: bool = False
+    problem: MlinfnError | None = None
 
 
 def count(path: str) -> Counted:
@@ -103,18 +112,19 @@ def count(path: str) -> Counted:
 
 
 class Counting:
-    """Counts of folders with a declared quota, made in the background and kept with their age."""
+    """Counts made in the background by ``count`` and kept with their age."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[Area], Counted] = lambda area: count(area.path)) -> None:
+        self._make = count
         self._lock = Lock()
         self._counted: dict[str, Counted] = {}
         self._running: set[str] = set()
 
     def use(self, area: Area) -> tuple[AreaUse | None, bool]:
         """The last count of an area and whether it is being counted now; starts a count when the
-        last one is old."""
+        last one is old. Raises the :class:`MlinfnError` that it ended with."""
         last = self._counted.get(area.name)
-        old = last is None or (datetime.now(UTC) - last.at).total_seconds() > _AGAIN
+        old = last is None or (datetime.now(UTC) - last.at).total_seconds() > _rest(last)
         with self._lock:
             starts = old and area.name not in self._running
             if starts:
@@ -127,12 +137,15 @@ class Counting:
         last = self._counted.get(area.name)
         if last is None:
             return None, running
+        if last.problem is not None:
+            raise last.problem
         return (
             AreaUse(
                 used=last.used,
                 total=area.quota,
-                of="quota",
+                of="quota" if area.quota else "unknown",
                 files=last.files,
+                at_least=last.at_least,
                 measured_at=last.at,
             ),
             running,
@@ -140,10 +153,16 @@ class Counting:
 
     def _count(self, area: Area) -> None:
         try:
-            self._counted[area.name] = count(area.path)
+            self._counted[area.name] = self._make(area)
+        except MlinfnError as error:
+            self._counted[area.name] = Counted(0, 0, datetime.now(UTC), problem=error)
         except OSError:
             # why it cannot be read the area's own state says; its size stays unknown
             return
         finally:
             with self._lock:
                 self._running.discard(area.name)
+
+
+def _rest(last: Counted) -> float:
+    return _AGAIN if last.problem is None else _AGAIN_AFTER_TROUBLE

@@ -29,6 +29,7 @@ from jupyter_mlinfn.storage.areas import area_named
 from jupyter_mlinfn.storage.asking import Asking, silent
 from jupyter_mlinfn.storage.backups import copies
 from jupyter_mlinfn.storage.backups.restores import Restores, restored_now
+from jupyter_mlinfn.storage.bucket.buckets import Buckets
 from jupyter_mlinfn.storage.descent import top
 from jupyter_mlinfn.storage.measuring import Counting, use_of_file_system
 
@@ -50,14 +51,23 @@ class _Seen:
 
 
 class Storage:
-    """The areas of one person's session. ``areas`` tells them; ``person`` is her name; ``tasks`` is
-    the folder of her restores."""
+    """The areas of one person's session. ``areas`` tells them; ``person`` is her name;
+    ``buckets`` are those of them that lie in an object store; ``tasks`` is the folder of her
+    restores."""
 
-    def __init__(self, areas: Callable[[], tuple[Area, ...]], person: str, *, tasks: Path) -> None:
+    def __init__(
+        self,
+        areas: Callable[[], tuple[Area, ...]],
+        person: str,
+        buckets: Buckets | None = None,
+        *,
+        tasks: Path,
+    ) -> None:
         self._areas = areas
         self._person = person
         self._asking = Asking()
         self._counting = Counting()
+        self.buckets = buckets or Buckets()
         self.restores = Restores(tasks)
 
     def list(self, patience: float = LOOK_SECONDS) -> AreaList:
@@ -65,12 +75,19 @@ class Storage:
         begun = time.time()
         looks: dict[str, Future[_Seen] | MlinfnError] = {}
         for area in self._areas():
+            if area.store is not None:
+                continue
             try:
                 looks[area.name] = self._asking.begin(area.name, self._look(area))
             except Unavailable as error:
                 looks[area.name] = error
         wait([one for one in looks.values() if isinstance(one, Future)], patience)
-        states = (self._state(area, looks[area.name], begun) for area in self._areas())
+        states = (
+            self._state(area, looks[area.name], begun)
+            if area.store is None
+            else self.buckets.state(area)
+            for area in self._areas()
+        )
         return AreaList(areas=tuple(states), taken_at=datetime.now(UTC))
 
     def list_counted(self, patience: float = WORK_SECONDS) -> AreaList:

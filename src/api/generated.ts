@@ -1212,6 +1212,8 @@ export interface components {
        * @default null
        */
       snapshots: string | null;
+      /** @default null */
+      store: components['schemas']['BucketStore'] | null;
       /** Survives */
       survives: boolean;
       /** Title */
@@ -1301,8 +1303,15 @@ export interface components {
     /**
      * AreaUse
      * @description How full an area is: of its quota when there is one, else of its file system.
+     *
+     *     ``at_least``: counting ended early, there is more than that.
      */
     AreaUse: {
+      /**
+       * At Least
+       * @default false
+       */
+      at_least: boolean;
       /**
        * Files
        * @default null
@@ -1534,6 +1543,44 @@ export interface components {
     BackupList: {
       /** Copies */
       copies: components['schemas']['BackupCopy'][];
+    };
+    /**
+     * BucketStore
+     * @description Where a bucket is, and how short-lived keys to it are had. No key is ever in it.
+     *
+     *     ``endpoint`` is the address of the store, ``sts`` that of its key service where that is
+     *     another one. ``keys`` is ``web-identity``: S3's ``AssumeRoleWithWebIdentity``, with a token of
+     *     the login service that is meant for ``audience``. ``role`` is the role to take (its ARN).
+     */
+    BucketStore: {
+      /**
+       * Audience
+       * @default null
+       */
+      audience: string | null;
+      /** Endpoint */
+      endpoint: string;
+      /**
+       * Keys
+       * @default web-identity
+       * @constant
+       */
+      keys: 'web-identity';
+      /**
+       * Region
+       * @default us-east-1
+       */
+      region: string;
+      /**
+       * Role
+       * @default null
+       */
+      role: string | null;
+      /**
+       * Sts
+       * @default null
+       */
+      sts: string | null;
     };
     /**
      * BulkAnswer

@@ -33,6 +33,9 @@ export function batchText(area: Area): string {
   if (area.batch === null) {
     return 'not known whether batch nodes see it';
   }
+  if (area.store && area.batch.length) {
+    return `reached from batch nodes by S3 alone (${area.batch.join(', ')})`;
+  }
   return area.batch.length
     ? `seen by batch nodes (${area.batch.join(', ')})`
     : 'not seen by batch nodes';
@@ -61,8 +64,14 @@ export function useText(state: AreaState): string {
   if (!use || use.used === null) {
     return state.counting ? 'being counted …' : '';
   }
+  const used = use.at_least
+    ? `at least ${showBytes(use.used)}`
+    : showBytes(use.used);
   if (!use.total) {
-    return showBytes(use.used);
+    return state.area.store && !use.files ? 'empty' : used;
+  }
+  if (use.at_least) {
+    return `${used}, of ${showBytes(use.total)} of the ${use.of}`;
   }
   const share = fullness(use) ?? 0;
   const amount = showShare(use.used, use.total);
@@ -78,7 +87,9 @@ export function countText(state: AreaState, now = Date.now()): string {
   }
   const age = showAge(use.measured_at, now);
   const again = state.counting ? ', being counted again' : '';
-  return `${count(use.files, 'file')}, counted ${age}${again}`;
+  const what = state.area.store ? 'object' : 'file';
+  const more = use.at_least ? 'the first ' : '';
+  return `${more}${count(use.files, what)}, counted ${age}${again}`;
 }
 
 /** `4 copies, the newest of 14:02`. */

@@ -84,6 +84,33 @@ ROWS = [
     (PROFILE, volume(kind='"bucket"', source='"https://s3.example.org/x"'), "volume.more.source",
      "s3://bucket-{user}"),
     ('"cms.cern.ch"', '"/cvmfs/cms.cern.ch"', "volume.cms.source", "cms.cern.ch"),
+    # volumes: buckets
+    *((PROFILE, volume(kind='"bucket"', source='"s3://x-{user}"', store=store), field, words)
+      for store, field, words in (
+        ("{}", "volume.more.store.endpoint", "missing"),
+        ('{ endpoint = "http://s3.example.org" }', "volume.more.store.endpoint", "in clear"),
+        ('{ endpoint = "http://10.0.0.7:9000" }', "volume.more.store.endpoint", "in clear"),
+        ('{ endpoint = "https://a:b@s3.example.org" }', "volume.more.store.endpoint", "host alone"),
+        ('{ endpoint = "https://s3.example.org/x" }', "volume.more.store.endpoint", "host alone"),
+        ('{ endpoint = "https://{user}.example.org" }', "volume.more.store.endpoint", "host alone"),
+        ('{ endpoint = "file:///etc/passwd" }', "volume.more.store.endpoint", "host alone"),
+        ('{ endpoint = "https://s", sts = "s" }', "volume.more.store.sts", "host alone"),
+        ('{ endpoint = "https://s", keys = "static" }', "volume.more.store.keys", "web-identity"),
+        ('{ endpoint = "https://s", region = "a b" }', "volume.more.store.region", "us-east-1"),
+        ('{ endpoint = "https://s", role = "people" }', "volume.more.store.role", "ARN"),
+        ('{ endpoint = "https://s", access_key = "A" }', "volume.more.store.access_key", "no key"),
+        ('{ endpoint = "https://s", secret_key = "A" }', "volume.more.store.secret_key", "no key"),
+    )),
+    *((PROFILE, volume(kind='"bucket"', source=f'"{source}"'), "volume.more.source", "s3://")
+      for source in ("s3://x-{user}/../y", "s3://x-{user}//y", "s3://x-{user}/./y", "s3://X",
+                     "s3://x-{user}/*", "s3://x-{user}/a b", "s3://a:b@x-{user}", "s3:///{user}")),
+    (PROFILE, volume(kind='"nfs"', source='"s.example.org:/x/{user}"', target='"/x"',
+     store='{ endpoint = "https://s" }'), "volume.more.store", "kind bucket"),
+    (PROFILE, volume(kind='"bucket"', source='"s3://all"', mode='"rw"'), "volume.more.mode",
+     "Everybody could write"),
+    (PROFILE, volume(kind='"bucket"', source='"s3://all/{user}"').replace(
+        "[volume.more]", '[volume.s]\ntitle = "S"\nkind = "bucket"\nsource = "s3://all"\n[volume.more]'
+     ), "volume.s.source", "keys to all of 'more'"),
     ('"/srv/backups/groups/{group}"', '"/srv/elsewhere/{group}"', "volume.collab.backup.source",
      "not below a root"),
     ('"/srv/data", "/srv/backups"]', '"/srv/data", "/srv/backups", "/srv/{user}"]',

@@ -20,6 +20,7 @@ export function area(more: Partial<Area> = {}): Area {
     quota: null,
     snapshots: '/backups/ours',
     bucket: null,
+    store: null,
     ...more
   };
 }
@@ -37,6 +38,7 @@ export function state(
       total: 20 * 2 ** 30,
       of: 'quota',
       files: null,
+      at_least: false,
       measured_at: '2026-11-22T10:00:00Z'
     },
     counting: false,
@@ -46,6 +48,40 @@ export function state(
     newest: null,
     ...more
   };
+}
+
+/** A bucket that can be looked into, as the server tells it. */
+export function bucket(more: Partial<AreaState> = {}): AreaState {
+  const store = {
+    endpoint: 'https://s3.example.org',
+    region: 'us-east-1',
+    keys: 'web-identity' as const,
+    sts: null,
+    audience: 'minio',
+    role: null
+  };
+  const use = {
+    used: 5 * 2 ** 30,
+    total: null,
+    of: 'unknown' as const,
+    files: 12,
+    at_least: false,
+    measured_at: '2026-11-22T10:00:00Z'
+  };
+  return state(
+    { place: null, use, ...more },
+    {
+      name: 'objects',
+      title: 'Objects',
+      kind: 'bucket',
+      path: '',
+      audience: 'you',
+      group: null,
+      snapshots: null,
+      bucket: 's3://people/homes/ada',
+      store
+    }
+  );
 }
 
 export function copy(id: string): BackupCopy {

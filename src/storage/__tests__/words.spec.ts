@@ -10,7 +10,7 @@ import {
   useText,
   wayTo
 } from '../words';
-import { area, state } from './fixtures';
+import { area, bucket, state } from './fixtures';
 
 const NOW = new Date('2026-11-22T10:04:00Z');
 
@@ -61,6 +61,33 @@ describe('how full', () => {
   });
 });
 
+describe('a bucket', () => {
+  it('is reached from batch nodes by S3 alone', () => {
+    expect(factsOf(bucket().area)).toEqual([
+      'survives the container',
+      'seen by you alone',
+      'reached from batch nodes by S3 alone (slurm)'
+    ]);
+  });
+
+  it('is as full as was counted, and says where counting ended', () => {
+    expect(useText(bucket())).toBe('5.0 GiB');
+    expect(countText(bucket(), NOW.getTime())).toMatch(/^12 objects, counted/);
+    const use = { ...bucket().use!, files: 10_000, at_least: true };
+    expect(useText(bucket({ use }))).toBe('at least 5.0 GiB');
+    expect(countText(bucket({ use }), NOW.getTime())).toMatch(
+      /^the first 10.?000 objects, counted/
+    );
+    const limited = { ...use, total: 20 * 2 ** 30, of: 'quota' as const };
+    expect(useText(bucket({ use: limited }))).toBe(
+      'at least 5.0 GiB, of 20.0 GiB of the quota'
+    );
+    expect(
+      useText(bucket({ use: { ...use, used: 0, files: 0, at_least: false } }))
+    ).toBe('empty');
+  });
+});
+
 describe('backups', () => {
   it('are counted, or said to be none yet', () => {
     expect(copiesText(state(), NOW)).toBe('no copy yet');
@@ -84,7 +111,7 @@ describe('paths', () => {
     expect(outsideText(state())).toBeNull();
     expect(outsideText(state({ place: '' }))).toBeNull();
     expect(outsideText(state({ place: null }))).toContain('Outside');
-    const bucket = { kind: 'bucket' as const, path: '', bucket: 's3://ours' };
-    expect(outsideText(state({ place: null }, bucket))).toContain('bucket');
+    const named = { kind: 'bucket' as const, path: '', bucket: 's3://ours' };
+    expect(outsideText(state({ place: null }, named))).toContain('bucket');
   });
 });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from jupyter_mlinfn.model.areas import Area
+from jupyter_mlinfn.model.areas import Area, BucketStore
 from jupyter_mlinfn.model.plans import Identity, Limits, Mount, Plan, Pool, Resource
 from jupyter_mlinfn.profiles.spawners.sites import DockerSite, KubeSite, LocalSite, Toleration
 
@@ -35,6 +35,13 @@ AREA = Area(
     name="home", title='Home of "Ada" $(HOME) {username}', kind="private", path="/home/ada",
     writable=True, survives=True, audience="you", batch=("slurm",), quota=50 * GIB,
 )  # fmt: skip
+BUCKET = Area(
+    name="objects", title="Objects", kind="bucket", path="", writable=True, survives=True,
+    audience="you", batch=("slurm",), bucket="s3://people/homes/ada",
+    store=BucketStore(
+        endpoint="https://minio.example.org", audience="minio", role="arn:minio:iam:::role/people",
+    ),
+)  # fmt: skip
 
 NOTHING = Plan(identity=ADA, profile="plain", title="Plain", image=PLAIN, cpu=1, memory=2 * GIB)
 EVERYTHING = Plan(
@@ -48,7 +55,7 @@ EVERYTHING = Plan(
     pool=SLICE,
     on_full="wait",
     mounts=EVERYWHERE,
-    areas=(AREA,),
+    areas=(AREA, BUCKET),
     environment=(("OMP_NUM_THREADS", "2"), ("WORDS", "{not} a $(TEMPLATE) $$")),
     privileges=frozenset({"fuse", "userns"}),
     collaborative=True,

@@ -37,18 +37,22 @@ class Iam(Daemons):
     """``redirects`` are the addresses of hubs that people are sent back to.
 
     ``issuer`` ends with a slash, as that of IAM does; ``secret`` is the clients' (``CLIENTS``: one
-    for each claim profile).
+    for each claim profile). ``readers`` are audiences that read their tokens themselves: signed
+    documents, as all access tokens of IAM are; others have to ask the provider.
     """
 
     not_yet = (OSError, requests.RequestException)
 
-    def __init__(self, redirects: Sequence[str], host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, redirects: Sequence[str], host: str = "127.0.0.1", readers: Sequence[str] = ()
+    ) -> None:
         super().__init__("iam")
         (self.port,) = free_ports(1)
         self.host = host
         self.issuer = f"http://{host}:{self.port}/"
         self.secret = secrets.token_hex(24)
         self.redirects = list(redirects)
+        self.readers = list(readers)
 
     def start(self) -> None:
         """Bring it up. Raises :class:`Missing`."""
@@ -58,6 +62,7 @@ class Iam(Daemons):
         told = {
             "host": self.host, "port": self.port, "issuer": self.issuer,
             "secret": self.secret, "redirects": self.redirects,
+            "readers": self.readers,
         }  # fmt: skip
         environment = {"PATH": os.environ["PATH"], "NODE_ENV": "test"}
         self.spawn("provider", (node, str(PROGRAM), json.dumps(told)), environment)
@@ -111,6 +116,8 @@ class Iam(Daemons):
         return page
 
 
-def start(redirects: Sequence[str], host: str = "127.0.0.1") -> Iam:
+def start(
+    redirects: Sequence[str], host: str = "127.0.0.1", readers: Sequence[str] = ()
+) -> Iam:
     """A provider that answers. Raises :class:`Missing`."""
-    return started(Iam(redirects, host), PART)
+    return started(Iam(redirects, host, readers), PART)

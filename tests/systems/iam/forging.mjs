@@ -7,7 +7,8 @@ const encoded = value => Buffer.from(JSON.stringify(value)).toString('base64url'
 const decoded = part => JSON.parse(Buffer.from(part, 'base64url').toString());
 const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
-function signed(header, claims, key) {
+/** A signed document (RS256). */
+export function signed(header, claims, key) {
   const said = `${encoded(header)}.${encoded(claims)}`;
   return `${said}.${sign('sha256', Buffer.from(said), key).toString('base64url')}`;
 }

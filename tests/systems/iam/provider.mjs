@@ -1,13 +1,14 @@
 // INDIGO IAM as a hub sees it, on the certified oidc-provider: IAM's routes, one client for each of
 // its claim profiles (`iam`: `groups` without a leading slash; `wlcg`: `wlcg.groups` with one and
 // no `groups`), refresh tokens that are good for one use. Under /side/ the tests change people and
-// make it misbehave. One argument: a JSON document {host, port, issuer, secret, redirects}.
+// make it misbehave. One argument: a JSON document {host, port, issuer, secret, redirects, readers}:
+// for `readers` (audiences) access tokens are signed documents, as all of IAM's are.
 
 import { generateKeyPairSync } from 'node:crypto';
 
 import { Provider } from 'oidc-provider';
 
-import { forge } from './forging.mjs';
+import { forge, signed } from './forging.mjs';
 import { forget, Store } from './store.mjs';
 
 const settings = JSON.parse(process.argv[2]);
@@ -37,6 +38,14 @@ function claimsOf(person) {
     groups: person.groups,
     'wlcg.groups': person.groups.map(group => `/${group}`)
   };
+}
+
+function readable(ctx) {
+  const { audience } = ctx.oidc.body;
+  const person = bySub(ctx.oidc.entities.Account.accountId);
+  const now = Math.floor(Date.now() / 1000);
+  const about = { iss: settings.issuer, aud: audience, iat: now, nbf: now, exp: now + 3600 };
+  return signed({ alg: 'RS256', kid: 'iam' }, { ...claimsOf(person), ...about }, privateKey);
 }
 
 const provider = new Provider(settings.issuer, {
@@ -131,6 +140,9 @@ provider.use(async (ctx, next) => {
   await next();
   if (ctx.path === '/token' || ctx.path === '/userinfo') {
     asked.push({ path: ctx.path, grant: ctx.oidc?.params?.grant_type, status: ctx.status });
+  }
+  if (ctx.path === '/token' && settings.readers.includes(ctx.oidc?.body?.audience)) {
+    if (ctx.body?.access_token) ctx.body.access_token = readable(ctx);
   }
   if (ctx.path === '/token' && ctx.body?.id_token && mood.forgery) {
     ctx.body.id_token = forge(mood.forgery, ctx.body.id_token, privateKey, settings.secret);

@@ -133,10 +133,10 @@ def _go() -> str:
     return found
 
 
-def go_build(source: Path, program: Path) -> None:
-    """Build the one program in ``source``. Raises :class:`Missing`."""
+def go_build(source: Path, program: Path, package: str = ".") -> None:
+    """Build one program with the module graph of ``source``. Raises :class:`Missing`."""
     part = program.with_name(f"{program.name}.{os.getpid()}.part")
-    argv = (_go(), "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", str(part), ".")
+    argv = (_go(), "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", str(part), package)
     _run(*argv, folder=source)
     part.replace(program)
 
