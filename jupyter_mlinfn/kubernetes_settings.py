@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
+import os
+
+from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode, default
 from traitlets.config import Configurable
 
 
@@ -14,6 +16,16 @@ class KubernetesTraits(Configurable):
         help="The kubeconfig for jobs on Kubernetes; empty: as kubectl finds it (KUBECONFIG, "
         "~/.kube/config), else the account of this pod.",
     ).tag(config=True)
+
+    kubernetes_broker = Unicode(
+        help="The address of the hub's broker, which makes this session's jobs on Kubernetes; "
+        "empty: the cluster itself is asked. Default: the variable MLINFN_KUBERNETES_BROKER, "
+        "which the hub sets.",
+    ).tag(config=True)
+
+    @default("kubernetes_broker")
+    def _broker_of_the_hub(self) -> str:
+        return os.environ.get("MLINFN_KUBERNETES_BROKER", "")
 
     kubernetes_namespace = Unicode(
         "", help="The namespace of jobs on Kubernetes; empty: that of the kubeconfig or this pod."

@@ -246,6 +246,7 @@ class Workbench:
                 offload=offload_settings(settings.kubernetes_offload),
                 staging=StagingSettings(**told) if (told := settings.kubernetes_staging) else None,
                 vkd=VkdSettings(**told) if (told := settings.kubernetes_vkd) else None,
+                broker=settings.kubernetes_broker,
             ),
             slurm=SlurmSettings(
                 programs=settings.slurm_programs,

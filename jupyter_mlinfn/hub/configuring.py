@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from jupyter_mlinfn.hub.broker.definition import TOLD, address_of, broker_service, site_of
+from jupyter_mlinfn.hub.broker.settings import Broker
 from jupyter_mlinfn.hub.collaboration import installing
 from jupyter_mlinfn.hub.collaboration.keeping import Keeper
 from jupyter_mlinfn.hub.counter import Counter
@@ -65,6 +67,7 @@ def configure(
     service: tuple[str, int] = ("127.0.0.1", 10101),
     reclaim: Mapping[str, Any] | None = None,
     group_ids: Mapping[str, int] | None = None,
+    broker: Broker | None = None,
 ) -> Desk:
     """Set spawner, spawn page, validation, leases and services of this hub from ``profiles``.
 
@@ -78,6 +81,7 @@ def configure(
     where the hub's service listens, an address that sessions reach; ``reclaim`` are the settings
     of idle reclaim (:class:`~jupyter_mlinfn.hub.reclaim.settings.ReclaimSettings`), a dry run when
     nothing is said. ``group_ids`` are ids of the groups of group folders, by the safe names.
+    ``broker`` makes the jobs on Kubernetes of sessions, which have no rights in the cluster.
 
     Raises :class:`~jupyter_mlinfn.model.errors.InputError` with every mistake of the file.
     """
@@ -89,7 +93,8 @@ def configure(
         simulated=devices == "simulated", **(reclaim or {}),
     )  # fmt: skip
     kind = spawner or book.book().spawner or "docker"
-    way = _way(kind, site, accounts, told.address, group_ids or {})
+    variables = {TOLD: address_of(broker)} if broker else {}
+    way = _way(kind, site, accounts, told.address, group_ids or {}, variables)
     leases = open_book(where) if way.leases else None
     counter = Counter(leases, parse_duration(wait)) if leases else None
     desk = Desk(
@@ -100,6 +105,11 @@ def configure(
     installing.install(c, desk)
     _in_background(Keeper(desk))
     _add_services(c, told)
+    if broker is not None:
+        of_pods = site_of(broker, way)
+        program, role = broker_service(broker, of_pods, Path(profiles).resolve(), folder)
+        c.JupyterHub.services.extend([program])
+        c.JupyterHub.load_roles.extend([role])
     _add_backups(c, Path(profiles).resolve(), book.book())
     if leases is not None:
         look = devices if callable(devices) else _driver(devices, host)
@@ -163,30 +173,31 @@ def _way(
     accounts: bool,
     address: str,
     group_ids: Mapping[str, int],
+    variables: Mapping[str, str],
 ) -> Way:
     """The spawners are loaded here: a hub needs one of them, and not the others' libraries."""
     if spawner == "docker":
         from jupyter_mlinfn.hub.ways.docker import DockerWay
 
-        return DockerWay(_with_groups(_of(DockerSite, site, address), group_ids))
+        return DockerWay(_with_groups(_of(DockerSite, site, address, variables), group_ids))
     if spawner == "kube":
         from jupyter_mlinfn.hub.ways.kube import KubeWay
 
-        return KubeWay(_with_groups(_of(KubeSite, site, address), group_ids))
+        return KubeWay(_with_groups(_of(KubeSite, site, address, variables), group_ids))
     if spawner == "local":
         from jupyter_mlinfn.hub.ways.local import LocalWay
 
-        return LocalWay(_of(LocalSite, site, address), accounts=accounts)
+        return LocalWay(_of(LocalSite, site, address, variables), accounts=accounts)
     return spawner
 
 
-def _of(kind: type[Kind], site: Site | None, address: str) -> Kind:
-    """The site, of which sessions are told where the hub's service is."""
-    if site is None:
-        return kind(service=address)
+def _of(kind: type[Kind], site: Site | None, address: str, variables: Mapping[str, str]) -> Kind:
+    """The site, of which sessions are told where the hub's services are."""
+    site = kind() if site is None else site
     if not isinstance(site, kind):
         raise TypeError(f"site must be a {kind.__name__}, not a {type(site).__name__}")
-    return site.model_copy(update={"service": site.service or address})
+    environment = (*variables.items(), *site.environment)
+    return site.model_copy(update={"service": site.service or address, "environment": environment})
 
 
 def _with_groups(site: Grouped, group_ids: Mapping[str, int]) -> Grouped:

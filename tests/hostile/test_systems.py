@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from jupyter_mlinfn.jobs.backends.htcondor import describing
-from jupyter_mlinfn.jobs.backends.kubernetes.manifest import Place, manifest, owner
+from jupyter_mlinfn.jobs.backends.kubernetes.manifest import Place, manifest
 from jupyter_mlinfn.jobs.backends.slurm import script
 from jupyter_mlinfn.model.errors import MlinfnError, Refused
 from jupyter_mlinfn.model.jobs import JobRequest, JobSpec
+from jupyter_mlinfn.model.kubernetes import owner
 from tests.hostile.table import ROWS
 from tests.jobs.workplace import make_spec
 

@@ -54,7 +54,7 @@ class Journal:
         self._largest = largest
         self._files = files
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: Frozen) -> None:
         """Append one line. Raises OSError."""
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._file.exists() and os.path.getsize(self._file) >= self._largest:  # noqa: PTH202

@@ -15,22 +15,20 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from tornado.httpserver import HTTPServer
-
 from jupyter_mlinfn.hub.reclaim.feeding import HostFeed, agent_of
 from jupyter_mlinfn.hub.reclaim.journal import Journal
 from jupyter_mlinfn.hub.reclaim.samples import HostSample
 from jupyter_mlinfn.hub.reclaim.sessions import SessionFacts, Sessions
 from jupyter_mlinfn.hub.reclaim.watch import Key, Watch
-from jupyter_mlinfn.hub.service.application import application, http_server
+from jupyter_mlinfn.hub.service.application import application
 from jupyter_mlinfn.hub.service.asking import of_the_hub
 from jupyter_mlinfn.hub.service.definition import prefix_of
 from jupyter_mlinfn.hub.service.ending import end_with_parent
+from jupyter_mlinfn.hub.service.requests import http_server, listen
 from jupyter_mlinfn.hub.service.settings import VARIABLE, ServiceSettings, read_settings
 from jupyter_mlinfn.leases.store import LeaseBook, open_book
 from jupyter_mlinfn.model.leases import Lease, PoolState
 
-PORT_PATIENCE = 20.0
 _log = logging.getLogger("mlinfn-service")
 
 Known: TypeAlias = tuple[tuple[Lease, ...], tuple[PoolState, ...], dict[Key, SessionFacts]]
@@ -78,7 +76,7 @@ async def serve(settings: ServiceSettings) -> None:
 
     place = urlsplit(settings.listen)
     server = http_server(application(watch, of_the_hub(), prefix_of(settings.address)))
-    await _listen(server, place.hostname or "127.0.0.1", place.port or 80)
+    await listen(server, place.hostname or "127.0.0.1", place.port or 80)
     feeds = [HostFeed(agent_of(host, reclaim), saw, _log) for host in reclaim.hosts]
     _log.info("Idle accelerators: %s", "dry run" if reclaim.dry_run else "warned and released")
     runs = [*(one.run() for one in feeds), Knowing(settings, watch).run()]
@@ -94,19 +92,6 @@ async def serve(settings: ServiceSettings) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     for task in done - {stopping}:
         task.result()
-
-
-async def _listen(server: HTTPServer, host: str, port: int) -> None:
-    """Take the port, which the service of a hub that was killed may hold for a moment yet."""
-    until = time.monotonic() + PORT_PATIENCE
-    while True:
-        try:
-            server.listen(port, address=host)
-            return
-        except OSError:
-            if time.monotonic() > until:
-                raise
-        await asyncio.sleep(0.2)
 
 
 def main() -> None:

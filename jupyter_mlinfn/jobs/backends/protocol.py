@@ -360,7 +360,8 @@ class KubernetesSettings:
     made like this session's own pod. ``options``: ``queue``, ``evictable_queue``, ``priority``,
     ``evictable_priority`` (of Kueue) and ``gpu_resource``. ``poll``, ``user``: as for Slurm.
     ``offload`` ``None``: no job is handed on to virtual nodes; ``staging`` ``None``: pods see the
-    folder of jobs; ``vkd`` ``None``: Kubernetes itself is asked.
+    folder of jobs; ``vkd`` ``None``: Kubernetes itself is asked. ``broker`` is the address of the
+    hub's broker, which is then asked in place of the cluster.
     """
 
     kubeconfig: str = ""
@@ -372,6 +373,7 @@ class KubernetesSettings:
     offload: OffloadSettings | None = None
     staging: StagingSettings | None = None
     vkd: VkdSettings | None = None
+    broker: str = ""
 
 
 @dataclass(frozen=True)

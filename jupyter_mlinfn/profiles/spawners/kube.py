@@ -176,7 +176,18 @@ def _toleration(one: Toleration) -> dict[str, str]:
 
 
 def _storage(plan: Plan, site: KubeSite) -> dict[str, Any]:
-    volumes, mounts = [], []
+    volumes, mounts = storage(plan, site)
+    return {
+        "volumes": literal(volumes),
+        "volume_mounts": literal(mounts),
+        "storage_pvc_ensure": False,
+    }
+
+
+def storage(plan: Plan, site: KubeSite) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The volumes of a plan and their mounts, as a pod has them. Raises :class:`Refused`."""
+    volumes: list[dict[str, Any]] = []
+    mounts: list[dict[str, Any]] = []
     if plan.shm is not None:
         volumes.append(
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": str(plan.shm)}}
@@ -189,11 +200,7 @@ def _storage(plan: Plan, site: KubeSite) -> dict[str, Any]:
         volumes.append({"name": f"area-{at}", **source})
         about = {"mountPath": mount.target, "readOnly": mount.read_only, **further}
         mounts.append({"name": f"area-{at}", **about})
-    return {
-        "volumes": literal(volumes),
-        "volume_mounts": literal(mounts),
-        "storage_pvc_ensure": False,
-    }
+    return volumes, mounts
 
 
 def _volume(plan: Plan, mount: Mount, site: KubeSite) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -19,8 +19,9 @@ from jupyter_mlinfn.hub.reclaim.samples import DeviceSample, HostSample
 from jupyter_mlinfn.hub.reclaim.sessions import SessionFacts
 from jupyter_mlinfn.hub.reclaim.settings import ReclaimSettings
 from jupyter_mlinfn.hub.reclaim.watch import Watch
-from jupyter_mlinfn.hub.service.application import application, http_server
+from jupyter_mlinfn.hub.service.application import application
 from jupyter_mlinfn.hub.service.asking import Asking, Model
+from jupyter_mlinfn.hub.service.requests import http_server
 from jupyter_mlinfn.model.leases import Device, Lease, PoolState
 from jupyter_mlinfn.model.plans import Limits
 

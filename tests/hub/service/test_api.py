@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlinfn.hub.service.application import LARGEST
+from jupyter_mlinfn.hub.service.requests import LARGEST
 from tests.hub.service.answering import PREFIX, Service
 
 SESSION = f"{PREFIX}api/v1/session"

@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from jupyter_mlinfn.jobs.backends.kubernetes import offloading, template
-from jupyter_mlinfn.jobs.backends.kubernetes.access import FILE, SECRET
-from jupyter_mlinfn.jobs.backends.kubernetes.access import FOLDER as IN_THE_POD
 from jupyter_mlinfn.jobs.backends.kubernetes.bucket import Bucket
 from jupyter_mlinfn.jobs.backends.kubernetes.manifest import Place, manifest
 from jupyter_mlinfn.jobs.backends.kubernetes.template import Session
 from jupyter_mlinfn.jobs.backends.protocol import OffloadSettings, StagingSettings, offload_settings
 from jupyter_mlinfn.model.errors import Unavailable
+from jupyter_mlinfn.model.kubernetes import ACCESS, ACCESS_FILE
+from jupyter_mlinfn.model.kubernetes import FOLDER as IN_THE_POD
 from tests.jobs.workplace import make_spec
 
 FOLDER = Path("/data/mlinfn/jobs/abcdefghij")
@@ -200,10 +200,10 @@ def test_a_staged_pod_finds_its_addresses_in_a_file_and_names_no_folder_of_ours(
     spec = made["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert container["command"][0] == "/opt/python"
-    assert container["command"][-2:] == [f"{SECRET}/{FILE}", IN_THE_POD]
+    assert container["command"][-2:] == [f"{ACCESS}/{ACCESS_FILE}", IN_THE_POD]
     assert str(FOLDER) not in str(made)
     places = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    assert places == {"mlinfn": IN_THE_POD, "mlinfn-access": SECRET}
+    assert places == {"mlinfn": IN_THE_POD, "mlinfn-access": ACCESS}
     assert {"name": "mlinfn-access", "secret": {"secretName": "mlinfn-x"}} in spec["volumes"]
 
 

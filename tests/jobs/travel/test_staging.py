@@ -16,7 +16,6 @@ import pytest
 
 from jupyter_mlinfn.jobs import credentials
 from jupyter_mlinfn.jobs.backends.kubernetes import staging
-from jupyter_mlinfn.jobs.backends.kubernetes.access import FILE
 from jupyter_mlinfn.jobs.backends.kubernetes.away import Away
 from jupyter_mlinfn.jobs.backends.kubernetes.bucket import Bucket
 from jupyter_mlinfn.jobs.backends.kubernetes.calls import Calls
@@ -30,6 +29,7 @@ from jupyter_mlinfn.jobs.travel import parcel
 from jupyter_mlinfn.jobs.travel.giving import give
 from jupyter_mlinfn.jobs.travel.tidying import AWAY
 from jupyter_mlinfn.model.jobs import JobRequest
+from jupyter_mlinfn.model.kubernetes import ACCESS_FILE
 from jupyter_mlinfn.process import locks
 from tests.jobs.travel.conftest import packed
 from tests.jobs.travel.test_journey import ended
@@ -242,7 +242,7 @@ def test_declared_secrets_are_in_the_secret_alone_and_are_renewed_in_the_pod(
             (mounted / name).write_text(text)
 
     kubelet()
-    pod = Away(mounted / FILE, tmp_path / "pod")
+    pod = Away(mounted / ACCESS_FILE, tmp_path / "pod")
     there = tmp_path / "pod" / "jobs" / home.name
     parcel.unpack(packed(home), there)
     pod._settle_secrets()

@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from pydantic import BaseModel, ConfigDict
-
-FOLDER: Final = "/tmp/mlinfn"  # noqa: S108 - inside of a container of its own
-"""Where the job lies in its pod: an ``emptyDir``."""
-
-SECRET: Final = "/tmp/mlinfn-access"  # noqa: S105, S108 - a folder's name
-FILE: Final = "access.json"
-SECRETS: Final = "secrets.json"
-"""Beside it: the declared secrets of the job, where it has some."""
 
 
 class Access(BaseModel):

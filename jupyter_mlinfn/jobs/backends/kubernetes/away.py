@@ -22,11 +22,12 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from jupyter_mlinfn.jobs import credentials
-from jupyter_mlinfn.jobs.backends.kubernetes.access import SECRETS, Access
+from jupyter_mlinfn.jobs.backends.kubernetes.access import Access
 from jupyter_mlinfn.jobs.travel import archive, parcel
 from jupyter_mlinfn.jobs.travel.giving import attempts, give
 from jupyter_mlinfn.jobs.travel.news import gather
 from jupyter_mlinfn.model.errors import MlinfnError, Refused
+from jupyter_mlinfn.model.kubernetes import SECRETS_FILE
 from jupyter_mlinfn.process.child import start_child
 from jupyter_mlinfn.process.detach import own_program
 from jupyter_mlinfn.process.durable import touch_durably
@@ -125,7 +126,7 @@ class Away:
     def _settle_secrets(self) -> None:
         """Have the declared secrets in the job's folder as they are in the Secret now. Raises
         OSError and ValueError."""
-        file = self._file.with_name(SECRETS)
+        file = self._file.with_name(SECRETS_FILE)
         told = file.read_bytes() if file.exists() else b""
         if told != self._secrets:
             credentials.settle(self._folder, json.loads(told))

@@ -18,17 +18,9 @@ from jupyter_mlinfn.jobs.backends.arrays import ArrayBackend
 from jupyter_mlinfn.jobs.backends.handing import Handing
 from jupyter_mlinfn.jobs.backends.kubernetes import offloading, parsing, room, seen, where
 from jupyter_mlinfn.jobs.backends.kubernetes.calls import ACCOUNT, Absent, Calls, Exists
-from jupyter_mlinfn.jobs.backends.kubernetes.manifest import (
-    NAME,
-    Place,
-    labels_of,
-    manifest,
-    owner,
-    selector,
-    sweep,
-)
+from jupyter_mlinfn.jobs.backends.kubernetes.manifest import Place, labels_of, manifest, sweep
 from jupyter_mlinfn.jobs.backends.kubernetes.offer import Offer
-from jupyter_mlinfn.jobs.backends.kubernetes.parsing import JOB, OWNER, KubernetesJob
+from jupyter_mlinfn.jobs.backends.kubernetes.parsing import KubernetesJob
 from jupyter_mlinfn.jobs.backends.kubernetes.staging import Staging
 from jupyter_mlinfn.jobs.backends.kubernetes.template import Template
 from jupyter_mlinfn.jobs.backends.kubernetes.where import Where
@@ -38,6 +30,7 @@ from jupyter_mlinfn.jobs.backends.told import Doubt, Word
 from jupyter_mlinfn.jobs.sweeps.handing import Array, Arrays
 from jupyter_mlinfn.model.errors import MlinfnError, Problem, Refused, Unavailable
 from jupyter_mlinfn.model.jobs import Forecast, JobId, JobRecord, JobSpec, Resources
+from jupyter_mlinfn.model.kubernetes import JOB, NAME, OWNER, owner
 from jupyter_mlinfn.model.offer import Queue
 from jupyter_mlinfn.model.sweeps import MAX_POINTS
 
@@ -59,8 +52,10 @@ class KubernetesBackend(ArrayBackend):
         self._site = settings.options
         self._template_file = settings.template
         self._user = settings.user
-        self._offload = settings.offload
-        self._calls = Calls(settings.kubeconfig, settings.namespace)
+        self._brokered = bool(settings.broker)
+        # the broker says where pods go, and knows no other site's machines
+        self._offload = None if self._brokered else settings.offload
+        self._calls = Calls(settings.kubeconfig, settings.namespace, settings.broker)
         self._staging: Staging | None = None
         if settings.staging is not None:
             self._staging = Staging(settings.staging, self._calls, context.folders)
@@ -75,7 +70,7 @@ class KubernetesBackend(ArrayBackend):
         """Whether somebody can be asked, and whether it is known how a job's pod looks."""
         if why := self._calls.missing():
             return why
-        if not self._template_file and not (ACCOUNT / "token").exists():
+        if not (self._brokered or self._template_file or (ACCOUNT / "token").exists()):
             return (
                 "Kubernetes could be asked, but nobody has said in which image jobs run there "
                 "(setting kubernetes_template)."
@@ -148,13 +143,14 @@ class KubernetesBackend(ArrayBackend):
 
     def query(self, records: Sequence[JobRecord]) -> Mapping[JobId, Observation]:
         """As for every system; of jobs given to another cluster nothing is said."""
-        here = [one for one in records if not self._is_elsewhere(one)]
+        now = self._now()
+        here = [one for one in records if not self._is_elsewhere(one, now)]
         self._wanted = frozenset(one.id for one in here)
         return super().query(here)
 
     def _words(self, records: Sequence[JobRecord]) -> Mapping[JobId, Word]:
         kueue = self._offer.kueue()
-        found = seen.look(self._calls, selector(self._user), self._wanted, kueue, self._arrays_of)
+        found = seen.look(self._calls, self._selector(), self._wanted, kueue, self._arrays_of)
         self._elements = found.elements
         if self._staging is not None:
             self._unsaid = frozenset(self._staging.look(records, found.words))
@@ -173,11 +169,12 @@ class KubernetesBackend(ArrayBackend):
         pod, place, staging = self._pod(spec), self._place(spec), self._staging
         if not place.staged or staging is None:
             return self._make(manifest(name, spec, folder, pod, place), folder, spec.token)
-        staging.send(spec.id, name, labels_of(spec))
+        labels = labels_of(spec, place.owner)
+        staging.send(spec.id, name, labels)
         self._make(manifest(name, spec, folder, pod, place), folder, spec.token)
         made = parsing.job(self._calls.job(name))
-        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": made.uid}
-        staging.belongs(spec.id, labels_of(spec), owner)
+        its_job = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": made.uid}
+        staging.belongs(spec.id, labels, its_job)
         return name
 
     def _place(self, spec: JobSpec) -> Place:
@@ -257,7 +254,7 @@ class KubernetesBackend(ArrayBackend):
 
     def _named(self, spec: JobSpec) -> tuple[KubernetesJob, ...]:
         """All Jobs of one job."""
-        labels = f"{OWNER}={owner(self._user)},{JOB}={spec.id}"
+        labels = f"{self._selector()},{JOB}={spec.id}"
         try:
             return parsing.jobs(self._calls.jobs(labels))
         except ValueError as error:
@@ -282,14 +279,22 @@ class KubernetesBackend(ArrayBackend):
             text = f"There is another job called {name} in this namespace already."
             raise Refused(text, code="refused-by-system")
 
-    def _is_elsewhere(self, record: JobRecord) -> bool:
-        """Whether the job was given to another cluster or namespace than the one of now."""
-        told = where.noted(self._context.folders.job(record.id))
+    def _selector(self) -> str:
+        """Selects all jobs and pods of the person. Raises :class:`Unavailable`."""
+        return f"{OWNER}={self._calls.owner or owner(self._user)}"
+
+    def _now(self) -> Where | None:
+        """Where jobs go now; ``None`` while nobody tells."""
         try:
             place = self._calls.place
         except Unavailable:
-            return False
-        return told is not None and told != Where(server=place.server, namespace=place.namespace)
+            return None
+        return Where(server=place.server, namespace=place.namespace)
+
+    def _is_elsewhere(self, record: JobRecord, now: Where | None) -> bool:
+        """Whether the job was given to another cluster or namespace than the one of now."""
+        told = where.noted(self._context.folders.job(record.id))
+        return told is not None and now is not None and told != now
 
     def _without_kueue(self, queue: str | None) -> tuple[Problem, ...]:
         if queue is None:

@@ -2,6 +2,7 @@
 
 lightkube reads the kubeconfig (or the account of this pod) and makes the connection; requests are
 plain REST, because what is read here must also be readable when a cluster is newer than a client.
+In a hub's session its broker is asked in place of both (:mod:`.brokered`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_mlinfn.model.errors import MlinfnError, Refused, Unavailable
+from jupyter_mlinfn.model.kubernetes import KUEUE, BrokerSession
 from jupyter_mlinfn.process.redaction import redact
 
 if TYPE_CHECKING:
@@ -29,16 +31,17 @@ _TELLS_WITHIN: Final = 3.0
 _PAGE: Final = 500
 _LARGEST: Final = 64 * 2**20
 
-KUEUE: Final = "kueue.x-k8s.io"
 _KUEUE_VERSIONS: Final = ("v1beta2", "v1beta1")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where jobs go: the server's address and the namespace."""
+    """Where jobs go: the server's address and the namespace. ``session``: the broker's word, where
+    one is asked in place of the cluster."""
 
     server: str
     namespace: str
+    session: BrokerSession | None = None
 
 
 class Absent(MlinfnError):
@@ -52,11 +55,13 @@ class Exists(MlinfnError):
 class Calls:
     """One namespace of one cluster. All raise :class:`Unavailable` when it does not answer."""
 
-    def __init__(self, kubeconfig: str = "", namespace: str = "") -> None:
+    def __init__(self, kubeconfig: str = "", namespace: str = "", broker: str = "") -> None:
         self._kubeconfig = kubeconfig
+        self._broker = broker
         self._namespace = namespace
         self._lock = threading.Lock()
         self._made: tuple[Client, Place] | None = None
+        self._told: BrokerSession | None = None
 
     def missing(self) -> str:
         """Why nobody can be asked here; empty when somebody can."""
@@ -65,6 +70,10 @@ class Calls:
                 "The part that speaks with Kubernetes is not installed here: "
                 "install jupyter_mlinfn[kubernetes]."
             )
+        if self._broker:
+            from jupyter_mlinfn.jobs.backends.kubernetes import brokered
+
+            return brokered.missing(self._broker)
         if self._file() is None and not (ACCOUNT / "token").exists():
             return "There is no kubeconfig here, and this is no pod that may ask Kubernetes."
         return ""
@@ -73,6 +82,22 @@ class Calls:
     def place(self) -> Place:
         """Where jobs go now. Raises :class:`Unavailable` when the kubeconfig does not tell."""
         return self._connection()[1]
+
+    @property
+    def owner(self) -> str:
+        """The label by which the broker knows its owner's objects; empty without a broker.
+        Raises :class:`Unavailable`."""
+        session = self.place.session
+        return session.owner if session else ""
+
+    def session_pod(self) -> Any | None:
+        """The pod that jobs are made like by the broker's word; ``None`` without a broker."""
+        if not self._broker:
+            return None
+        self._told = None  # the offer may have changed since it was asked
+        self._forget()
+        session = self.place.session
+        return session.pod if session else None
 
     # --- jobs -----------------------------------------------------------------------------------
 
@@ -216,6 +241,8 @@ class Calls:
             return self._made
 
     def _connect(self) -> tuple[Client, Place]:
+        if self._broker:
+            return self._connect_to_broker()
         from httpx2 import Timeout
         from lightkube.config import client_adapter
         from lightkube.config.kubeconfig import KubeConfig
@@ -238,6 +265,13 @@ class Calls:
             raise Unavailable(text, code="kubernetes-config") from error
         return client, Place(str(config.cluster.server), self._namespace or config.namespace)
 
+    def _connect_to_broker(self) -> tuple[Client, Place]:
+        from jupyter_mlinfn.jobs.backends.kubernetes import brokered
+
+        client = brokered.client(self._broker, _ANSWERS_WITHIN)
+        told = self._told = self._told or brokered.session(client)
+        return client, Place(self._broker, told.namespace, told)
+
     def _forget(self) -> None:
         """The next call reads the kubeconfig again: a token may be new there."""
         with self._lock:
@@ -258,7 +292,8 @@ def _items(page: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def _read(status: int, content: bytes) -> Any:
-    """The answer, or what kind of a refusal it is."""
+    """The answer, or what kind of a refusal it is: Kubernetes' own Status, or the broker's problem
+    document."""
     told: Any = None
     if len(content) <= _LARGEST:
         try:
@@ -269,7 +304,7 @@ def _read(status: int, content: bytes) -> Any:
         if not isinstance(told, dict):
             raise _silent("its answer cannot be read")
         return told
-    said = str(told.get("message", "")) if isinstance(told, dict) else ""
+    said = str(told.get("message") or told.get("detail") or "") if isinstance(told, dict) else ""
     said = redact(" ".join(said.split()))[:300] or f"HTTP {status}"
     raise _refusal(status, said)
 
@@ -280,7 +315,7 @@ def _refusal(status: int, said: str) -> MlinfnError:
     if status == 409:
         return Exists(said)
     if status == 401:
-        text = "Kubernetes does not know you any more. Log in to it again; your jobs are kept."
+        text = "Kubernetes does not know you any more. Log in again; your jobs are kept."
         return Unavailable(text, code="kubernetes-login")
     if status == 403 and "exceeded quota" in said:
         return Unavailable(f"The namespace is full for now: {said}", code="kubernetes-full")

@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_mlinfn.jobs.backends.kubernetes.access import FILE, FOLDER, SECRET
-from jupyter_mlinfn.jobs.backends.kubernetes.parsing import JOB, OWNER, TOKEN
 from jupyter_mlinfn.jobs.backends.kubernetes.template import Template
 from jupyter_mlinfn.jobs.sweeps.handing import Array
 from jupyter_mlinfn.model.errors import Refused
 from jupyter_mlinfn.model.jobs import JobSpec
+from jupyter_mlinfn.model.kubernetes import (
+    ACCESS,
+    ACCESS_FILE,
+    ACCESS_VOLUME,
+    AT_ONCE,
+    FOLDER,
+    FOLDER_VOLUME,
+    GRACE,
+    JOB,
+    KEPT_FOR,
+    LATEST,
+    LEAST_AT_ONCE,
+    MANAGED_BY,
+    OWNER,
+    PRIORITY,
+    QUEUE,
+    TOKEN,
+    owner,
+)
 from jupyter_mlinfn.process.detach import own_program
 
-NAME: Final = "mlinfn-"
-"""Jobs are called ``mlinfn-<id>``; one that is handed over again gets a number behind that."""
-
-QUEUE: Final = "kueue.x-k8s.io/queue-name"
-PRIORITY: Final = "kueue.x-k8s.io/priority-class"
-
-GRACE: Final = 60
-"""Seconds between Kubernetes' SIGTERM and the end by force, for saving what there is."""
-
 _SAVES_WITHIN: Final = 50
-_LATEST: Final = 1800
-"""Seconds after the job's own limit at which Kubernetes ends it: images have to be fetched too."""
-
-_KEPT_FOR: Final = 86400
-"""Seconds for which Kubernetes keeps a Job that is over: its pod's log and events can be seen."""
-
-_AT_ONCE: Final = 500
-"""So many points of a sweep without a throttle run at once at most: more pods help nobody."""
-
-_LEAST_AT_ONCE: Final = "kueue.x-k8s.io/job-min-parallelism"
-
 _AWAY: Final = "jupyter_mlinfn.jobs.backends.kubernetes.away"
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", re.ASCII)
@@ -49,38 +45,28 @@ class Place:
     """Where a job goes. ``queue`` ``None``: there is no Kueue; ``gpu``: its resource's name.
 
     ``staged``: the Python there of a pod that sees no folder of here; empty: it sees them.
+    ``owner``: as ``whose`` of :func:`labels_of`.
     """
 
     queue: str | None
     priority: str | None = None
     gpu: str = "nvidia.com/gpu"
     staged: str = ""
+    owner: str = ""
 
 
-def owner(user: str) -> str:
-    """The label that finds all jobs of a person: names may hold what a label may not."""
-    return hashlib.sha256(user.encode()).hexdigest()[:20]
-
-
-def selector(user: str) -> str:
-    """Selects all jobs and pods of a person."""
-    return f"{OWNER}={owner(user)}"
-
-
-def labels_of(spec: JobSpec) -> dict[str, str]:
-    """What all objects of a job are found by."""
-    return {
-        "app.kubernetes.io/managed-by": "jupyter-mlinfn",
-        OWNER: owner(spec.user),
-        JOB: spec.id,
-    }
+def labels_of(spec: JobSpec, whose: str = "") -> dict[str, str]:
+    """What all objects of a job are found by. ``whose``: the owner's label where another than
+    this machine says who that is."""
+    managed_by, us = MANAGED_BY
+    return {managed_by: us, OWNER: whose or owner(spec.user), JOB: spec.id}
 
 
 def manifest(
     name: str, spec: JobSpec, job_folder: Path, template: Template, place: Place
 ) -> dict[str, Any]:
     """The Job. Raises :class:`Refused` for a name that is none."""
-    labels = labels_of(spec)
+    labels = labels_of(spec, place.owner)
     for_kueue = {QUEUE: place.queue, PRIORITY: place.priority if place.queue else None}
     about = template["metadata"]
     made: dict[str, Any] = {
@@ -91,8 +77,8 @@ def manifest(
         "backoffLimit": 0,
         # never two at once: a new pod only when the old one has ended
         "podReplacementPolicy": "Failed",
-        "activeDeadlineSeconds": spec.resources.time + _LATEST,
-        "ttlSecondsAfterFinished": _KEPT_FOR,
+        "activeDeadlineSeconds": spec.resources.time + LATEST,
+        "ttlSecondsAfterFinished": KEPT_FOR,
         "suspend": place.queue is not None,
         "template": {
             "metadata": {
@@ -134,8 +120,8 @@ def sweep(
     """
     made = manifest(name, spec, job_folder, template, place)
     about, asked, number = made["metadata"], made["spec"], len(array.numbers())
-    at_once = min(number, spec.throttle or number, _AT_ONCE)
-    about["annotations"] = {TOKEN: token, **({_LEAST_AT_ONCE: "1"} if at_once > 1 else {})}
+    at_once = min(number, spec.throttle or number, AT_ONCE)
+    about["annotations"] = {TOKEN: token, **({LEAST_AT_ONCE: "1"} if at_once > 1 else {})}
     for whole in ("backoffLimit", "activeDeadlineSeconds"):
         del asked[whole]
     asked |= {
@@ -146,7 +132,7 @@ def sweep(
         "maxFailedIndexes": number,
     }
     pod = asked["template"]["spec"]
-    pod["activeDeadlineSeconds"] = spec.resources.time + _LATEST
+    pod["activeDeadlineSeconds"] = spec.resources.time + LATEST
     pod["containers"][0]["command"].append(array.points)
     return made
 
@@ -158,7 +144,7 @@ def _pod(
     first, *others = pod["containers"]
     argv = own_program("jupyter_mlinfn.jobs.batch", str(job_folder), "kubernetes")
     if place.staged:
-        argv = (place.staged, "-I", "-m", _AWAY, f"{SECRET}/{FILE}", FOLDER)
+        argv = (place.staged, "-I", "-m", _AWAY, f"{ACCESS}/{ACCESS_FILE}", FOLDER)
     container = {
         **first,
         "name": first.get("name") or "job",
@@ -170,11 +156,12 @@ def _pod(
         "resources": _resources(spec, first.get("resources") or {}, place),
     }
     if place.staged:
-        mounts: list[dict[str, Any]] = [{"name": "mlinfn", "mountPath": FOLDER}]
-        mounts.append({"name": "mlinfn-access", "mountPath": SECRET, "readOnly": True})
+        mounts: list[dict[str, Any]] = [{"name": FOLDER_VOLUME, "mountPath": FOLDER}]
+        mounts.append({"name": ACCESS_VOLUME, "mountPath": ACCESS, "readOnly": True})
         container["volumeMounts"] = [*(first.get("volumeMounts") or ()), *mounts]
-        access = {"name": "mlinfn-access", "secret": {"secretName": name}}
-        pod["volumes"] = [*(pod.get("volumes") or ()), {"name": "mlinfn", "emptyDir": {}}, access]
+        folder = {"name": FOLDER_VOLUME, "emptyDir": {}}
+        access = {"name": ACCESS_VOLUME, "secret": {"secretName": name}}
+        pod["volumes"] = [*(pod.get("volumes") or ()), folder, access]
     return {
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,

@@ -61,7 +61,8 @@ class Offer:
     def place(self, spec: JobSpec) -> Place:
         """Where a job goes. Raises :class:`Refused` where nobody says which queue."""
         if not self.kueue():
-            return Place(queue=None, gpu=self._site.get("gpu_resource", room.GPU))
+            gpu = self._site.get("gpu_resource", room.GPU)
+            return Place(queue=None, gpu=gpu, owner=self._calls.owner)
         named = spec.queue or spec.charge
         if named is None and spec.evictable:
             named = self._site.get("evictable_queue")
@@ -71,11 +72,14 @@ class Offer:
             text = "Kueue has no queue of its own choice here. Choose one."
             raise Refused(text, code="queue-needed")
         priority = self._site.get("evictable_priority" if spec.evictable else "priority")
-        return Place(queue, priority, self.gpu(here, spec.resources))
+        gpu = self.gpu(here, spec.resources)
+        return Place(queue, priority, gpu, owner=self._calls.owner)
 
     def pod(self, file: str) -> template.Template:
-        """How a job's pod looks: as ``file`` says, else as this session's own. Raises
-        :class:`Unavailable`."""
+        """How a job's pod looks: as the hub's broker says, as ``file`` says, else as this session's
+        own. Raises :class:`Unavailable`."""
+        if (told := self._calls.session_pod()) is not None:
+            return template.derived(told, template.this_session(told_by_hub=True))
         if file:
             return template.read(Path(file))
         if self._template is None:

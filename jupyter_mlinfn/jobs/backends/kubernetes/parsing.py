@@ -14,10 +14,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-OWNER: Final = "jupyter-mlinfn/owner"
-JOB: Final = "jupyter-mlinfn/job"
-TOKEN: Final = "jupyter-mlinfn/token"  # noqa: S105 - the annotation's name
-JOB_UID: Final = "kueue.x-k8s.io/job-uid"
+from jupyter_mlinfn.model.kubernetes import JOB, JOB_UID, TOKEN
 
 _JOB_NAME: Final = "batch.kubernetes.io/job-name"
 _INDEX: Final = "batch.kubernetes.io/job-completion-index"

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 
 from jupyter_mlinfn.jobs import credentials
 from jupyter_mlinfn.jobs.attempt import read_json
-from jupyter_mlinfn.jobs.backends.kubernetes.access import FILE, SECRETS, Access
+from jupyter_mlinfn.jobs.backends.kubernetes.access import Access
 from jupyter_mlinfn.jobs.backends.kubernetes.bucket import Bucket
 from jupyter_mlinfn.jobs.backends.kubernetes.calls import Calls
 from jupyter_mlinfn.jobs.backends.protocol import StagingSettings
@@ -36,6 +36,7 @@ from jupyter_mlinfn.jobs.travel.news import JobNews
 from jupyter_mlinfn.jobs.travel.tidying import AWAY, Tidying
 from jupyter_mlinfn.model.errors import MlinfnError, Refused, Unavailable
 from jupyter_mlinfn.model.jobs import ACTIVE, JobId, JobRecord, Reason
+from jupyter_mlinfn.model.kubernetes import ACCESS_FILE, SECRETS_FILE
 from jupyter_mlinfn.process.durable import write_durably
 
 _log = logging.getLogger(__name__)
@@ -327,7 +328,7 @@ class Staging:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": about,
-            "stringData": {FILE: access.model_dump_json(), **told},
+            "stringData": {ACCESS_FILE: access.model_dump_json(), **told},
         }
 
     def _carry(self, job: JobId) -> tuple[dict[str, str], object]:
@@ -336,7 +337,7 @@ class Staging:
         if not (folder / credentials.SOURCES).exists():
             return {}, None
         told, which = credentials.carried(folder)
-        return {SECRETS: told.decode()}, which
+        return {SECRETS_FILE: told.decode()}, which
 
     def _note(self, job: JobId) -> Note:
         return Note.model_validate(read_json(self._folders.job(job) / AWAY) or {})

@@ -39,16 +39,19 @@ _OF_SESSION: Final = ("HOME", "USER", "LOGNAME", "PATH", "LANG", "LC_ALL", "TZ",
 @dataclass(frozen=True)
 class Session:
     """What a session's program knows of itself and its pod does not tell: images may begin as
-    root, give the person a name and a home, and go on as her."""
+    root, give the person a name and a home, and go on as her. ``user`` and ``group`` ``None``:
+    as the pod says."""
 
-    user: int
-    group: int
+    user: int | None
+    group: int | None
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
-def this_session() -> Session:
-    """The session of this process."""
+def this_session(*, told_by_hub: bool = False) -> Session:
+    """The session of this process. ``told_by_hub``: the hub's word is whom it runs as."""
     told = {name: os.environ[name] for name in _OF_SESSION if name in os.environ}
+    if told_by_hub:
+        return Session(None, None, told)
     return Session(os.getuid(), os.getgid(), told)
 
 
@@ -97,11 +100,11 @@ def derived(pod: Mapping[str, Any], session: Session) -> Template:
         "envFrom": [item for item in own.get("envFrom") or () if "configMapRef" in item],
         "volumeMounts": mounts,
     }
+    # the image's own start may have been root's: results are to be the person's
+    runs_as = {"runAsUser": session.user, "runAsGroup": session.group}
     container["securityContext"] = {
         **(container.get("securityContext") or {}),
-        # the image's own start may have been root's: results are to be the person's
-        "runAsUser": session.user,
-        "runAsGroup": session.group,
+        **{name: number for name, number in runs_as.items() if number is not None},
     }
     made = {key: spec[key] for key in _OF_POD if key in spec}
     made |= {"containers": [container], "volumes": [volumes[name] for name in sorted(used)]}

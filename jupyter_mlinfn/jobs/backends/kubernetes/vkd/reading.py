@@ -25,6 +25,7 @@ from jupyter_mlinfn.jobs.sweeps import ranges
 from jupyter_mlinfn.jobs.sweeps.following import Element
 from jupyter_mlinfn.jobs.sweeps.handing import Array
 from jupyter_mlinfn.model.jobs import Reason
+from jupyter_mlinfn.model.kubernetes import JOB, TOKEN
 
 _NAME: Final = re.compile(
     r"(?:^|.*[_-])mlinfn[_-]([a-z2-7]{10})[_-]([0-9a-f]{12})[_-]([1-9][0-9]{0,3})(?:[_-].*)?$",
@@ -161,7 +162,7 @@ _LOGS: Final = TypeAdapter(dict[str, str])
 
 def _job(item: Any, mine: Ours) -> VkdJob:
     spec, status = item.get("spec"), item.get("status")
-    labels, annotations = {parsing.JOB: mine.job}, {parsing.TOKEN: mine.digest}
+    labels, annotations = {JOB: mine.job}, {TOKEN: mine.digest}
     about = {"name": item["name"], "labels": labels, "annotations": annotations}
     counts = _Status.model_validate(status or {})
     try:
