@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from jupyter_mlinfn.hub.service.ending import end_with_parent
 from jupyter_mlinfn.model.errors import MlinfnError
 from jupyter_mlinfn.profiles.document import Book
 from jupyter_mlinfn.profiles.reading import load
@@ -123,6 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     keeper = Keeper(asked.profiles)
     try:
         if asked.forever:
+            end_with_parent()  # else a killed hub's would go on beside that of the next one
             keeper.go_on()
         return keeper.round()
     except MlinfnError as error:

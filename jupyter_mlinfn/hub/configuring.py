@@ -110,7 +110,7 @@ def configure(
         program, role = broker_service(broker, of_pods, Path(profiles).resolve(), folder)
         c.JupyterHub.services.extend([program])
         c.JupyterHub.load_roles.extend([role])
-    _add_backups(c, Path(profiles).resolve(), book.book())
+    _add_backups(c, Path(profiles).resolve(), book.book(), way.kind)
     if leases is not None:
         look = devices if callable(devices) else _driver(devices, host)
         _in_background(Round(book, leases, way, look, host, desk.starting))
@@ -153,9 +153,13 @@ def _make(way: Way, group_ids: Mapping[str, int], plan: Plan, roots: Sequence[st
         make(plan.mounts, owner, areas=plan.areas, groups=group_ids, roots=roots)
 
 
-def _add_backups(c: Any, file: Path, book: Book) -> None:
-    """The program that makes the copies the file asks for, where it asks for any."""
-    if any(volume.backup is not None for volume in book.volume.values()):
+def _add_backups(c: Any, file: Path, book: Book, kind: SpawnerKind) -> None:
+    """The program that makes the copies the file asks for.
+
+    A file that asks for none now may do so when it is read again, which makes no new service. On
+    Kubernetes the folders are seldom the hub's: there it is made where they are asked for now.
+    """
+    if kind != "kube" or any(volume.backup is not None for volume in book.volume.values()):
         command = [sys.executable, "-m", "jupyter_mlinfn.hub.backups", str(file), "--forever"]
         service = {"name": "mlinfn-backups", "command": command, "display": False}
         c.JupyterHub.services.extend([service])

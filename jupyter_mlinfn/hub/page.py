@@ -35,6 +35,10 @@ class Option:
     chosen: bool
 
 
+LONG: Final = 20
+"""Letters of a name that a list to unfold surely shows on a narrow page; it wraps no line."""
+
+
 @dataclass(frozen=True)
 class Field:
     """What can be chosen of one kind; ``several``: any number of them."""
@@ -43,6 +47,11 @@ class Field:
     label: str
     options: tuple[Option, ...]
     several: bool = False
+
+    @property
+    def unfolded(self) -> bool:
+        """Whether all options stand below each other, because a name is long."""
+        return any(len(option.label) > LONG for option in self.options)
 
 
 @dataclass(frozen=True)

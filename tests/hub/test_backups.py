@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from traitlets.config import Config
 
 from jupyter_mlinfn.hub.backups import Keeper, Wanted, folders_of, is_due, main
 from jupyter_mlinfn.hub.configuring import _add_backups
+from jupyter_mlinfn.model.plans import SpawnerKind
 from jupyter_mlinfn.profiles.reading import load
 from jupyter_mlinfn.storage.backups.copies import copies_in
 from jupyter_mlinfn.storage.backups.making import make_copy
 from jupyter_mlinfn.storage.backups.rule import Rule
+from tests.hub.service.test_ending import lives
 from tests.profiles.files import TEXT
+
+HUB = """
+import subprocess, sys, time
+argv = [sys.executable, "-m", "jupyter_mlinfn.hub.backups", sys.argv[1], "--forever"]
+print(subprocess.Popen(argv, start_new_session=True).pid, flush=True)
+time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -92,12 +106,18 @@ def test_braces_stand_for_one_name(tmp_path: Path) -> None:
     assert folders_of(f"{tmp_path}/none/{{group}}") == []
 
 
-def test_a_hub_runs_it_where_the_file_asks_for_backups(file: Path) -> None:
+def test_a_hub_runs_it_also_for_a_file_that_asks_for_backups_later(file: Path) -> None:
     book = load(file)
     asks_for_none = book.model_copy(update={"volume": {"home": book.volume["home"]}})
-    for asked, number in ((book, 1), (asks_for_none, 0)):
+    kind: SpawnerKind
+    for asked, kind, number in (
+        (book, "kube", 1),
+        (asks_for_none, "kube", 0),
+        (asks_for_none, "docker", 1),
+        (asks_for_none, "local", 1),
+    ):
         c = Config()
-        _add_backups(c, file, asked)
+        _add_backups(c, file, asked, kind)
         services = c.JupyterHub.services.get_value([])
         assert len(services) == number
         for one in services:
@@ -114,3 +134,36 @@ def test_a_file_that_is_wrong_is_told(file: Path, capsys: pytest.CaptureFixture[
     file.write_text("schema = 2\n")
     assert main([str(file)]) == 2
     assert "profiles.toml:1" in capsys.readouterr().err
+
+
+def test_a_backup_that_is_asked_for_while_it_runs_is_made(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asks = file.read_text()
+    bare = re.sub(r"(?s)\[volume\.\w+\.backup\].*?(?=\n\[)", "", asks)
+    assert bare != asks
+    file.write_text(bare)
+    keeper = Keeper(file)
+    assert keeper.round() == 0
+    assert told(capsys) == []
+    file.write_text(asks)
+    assert keeper.round() == 0
+    assert len(told(capsys)) == 2
+
+
+def test_it_ends_with_a_hub_that_is_killed(file: Path) -> None:
+    hub = subprocess.Popen(
+        [sys.executable, "-c", HUB, str(file)], stdout=subprocess.PIPE, text=True
+    )
+    assert hub.stdout is not None
+    # both copies are told when the program has begun to look after its hub
+    lines = [hub.stdout.readline() for _ in range(3)]
+    program = psutil.Process(next(int(line) for line in lines if line.strip().isdigit()))
+    assert lives(program)
+    hub.kill()
+    hub.wait()
+    deadline = time.monotonic() + 60
+    while lives(program):
+        assert time.monotonic() < deadline, "it outlived its hub"
+        time.sleep(0.05)
+    hub.stdout.close()

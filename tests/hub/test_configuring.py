@@ -47,7 +47,7 @@ def test_no_service_is_an_administrator(file: Path) -> None:
     c = Config()
     configure(c, file, spawner="local", state=file.parent / "state")
     services = of_list(c.JupyterHub.services)
-    assert {one["name"] for one in services} == {"mlinfn", "mlinfn-culler"}
+    assert {one["name"] for one in services} == {"mlinfn", "mlinfn-culler", "mlinfn-backups"}
     assert not any("admin" in one or "api_token" in one for one in services)
     scopes = {name for role in of_list(c.JupyterHub.load_roles) for name in role["scopes"]}
     assert scopes == {"list:users", "read:users:activity", "read:servers", "delete:servers"}
@@ -60,7 +60,7 @@ def test_services_and_roles_of_the_site_are_kept(file: Path) -> None:
     configure(c, file, spawner="local", state=file.parent / "state")
     assert {"name": "mine"} in c.JupyterHub.services
     assert {"name": "mine"} in c.JupyterHub.load_roles
-    assert len(c.JupyterHub.services) == 3
+    assert len(c.JupyterHub.services) == 4
 
 
 def test_templates_of_the_site_come_before_what_only_adds_a_link(file: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jupyter_mlinfn.hub.free import free_now
 from jupyter_mlinfn.hub.options import from_form
-from jupyter_mlinfn.hub.page import Page, make_page, render
+from jupyter_mlinfn.hub.page import LONG, Page, make_page, render
 from jupyter_mlinfn.model.leases import PoolState
 from jupyter_mlinfn.model.plans import Identity
 from jupyter_mlinfn.profiles.choice import choose
@@ -199,3 +199,14 @@ def test_a_wrong_file_is_told_to_whom_the_page_is_told_it_is() -> None:
 def test_no_script_and_no_polling() -> None:
     template = (Path(__file__).parents[2] / "jupyter_mlinfn/hub/templates/offer.html").read_text()
     assert not re.search(r"<script|fetch\(|setInterval|on[a-z]+=", template)
+
+
+def test_a_long_name_is_never_cut_by_a_list() -> None:
+    made = render(page("users/ai-infn"))
+    lists = re.findall(r"<select.*?</select>", made, re.DOTALL)
+    shown = [name.strip() for one in lists for name in re.findall(r">([^<]+)</option>", one)]
+    assert shown
+    assert max(map(len, shown)) <= LONG
+    radios = re.findall(r'type="radio"[^>]*name="(accelerator--gpu)" value="([^"]+)"([^>]*)', made)
+    assert ("accelerator--gpu", "slice") in {(name, value) for name, value, _ in radios}
+    assert sum("checked" in rest for _, _, rest in radios) == 1

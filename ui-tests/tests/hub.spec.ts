@@ -36,6 +36,28 @@ async function logIn(page: Page, hub: Hub, name: string): Promise<void> {
   await expect(page.locator(CARDS)).toBeVisible();
 }
 
+/** No list to unfold shows less than the whole name that is chosen in it. */
+async function noClippedChoice(page: Page): Promise<void> {
+  const clipped = await page.locator('select:visible').evaluateAll(lists =>
+    lists
+      .filter(one => {
+        const list = one as HTMLSelectElement;
+        const style = getComputedStyle(list);
+        const pen = document.createElement('canvas').getContext('2d')!;
+        pen.font = style.font;
+        const padding =
+          parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+        const names = Array.from(list.options, option => option.label);
+        const widest = Math.max(
+          ...names.map(name => pen.measureText(name).width)
+        );
+        return widest + padding > list.clientWidth;
+      })
+      .map(one => one.id)
+  );
+  expect(clipped, 'names that are cut').toEqual([]);
+}
+
 test('from login by a card to JupyterLab with our panels', async ({
   hub,
   page
@@ -51,7 +73,8 @@ test('from login by a card to JupyterLab with our panels', async ({
   }).toPass({ timeout: 120_000 });
   await expect(gpu.locator('select').first()).toBeHidden();
   await gpu.getByText('With a GPU').click();
-  await expect(gpu.getByLabel('GPU', { exact: true })).toBeVisible();
+  const slice = gpu.getByRole('radio', { name: 'A100 slice (10 GB) · 7 of 7' });
+  await expect(slice).toBeChecked();
   await noAxeViolations(page, CARDS);
   await picture(page, 'hub-spawn-light');
   await page.locator('#dark-theme-toggle').click();
@@ -59,6 +82,7 @@ test('from login by a card to JupyterLab with our panels', async ({
   await picture(page, 'hub-spawn-dark');
   await page.setViewportSize({ width: 400, height: 800 });
   await noSidewaysScroll(page, 'body');
+  await noClippedChoice(page);
   await look(page, 'hub-spawn-narrow-dark');
   await page.locator('.navbar-toggler').click();
   await page.locator('#dark-theme-toggle').click();
