@@ -76,7 +76,7 @@ def honoured(
 ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
     """What ``spawner`` cannot do of a file: mistakes, and notes of advisory profiles."""
     from jupyter_mlinfn.profiles.places import line_of
-    from jupyter_mlinfn.profiles.spawners.honouring import CODE, unhonoured
+    from jupyter_mlinfn.profiles.spawners.honouring import CODE, NEEDED, unhonoured
 
     if spawner is None:
         return (), ()
@@ -87,7 +87,8 @@ def honoured(
         path = found.places.path(told.field)
         placed = found.places.problem(path, f"{told.text} {told.hint or ''}".strip(), code=CODE)
         name = (told.field or "").split(".")[1:2]
-        (notes if advisory.issuperset(name) else problems).append(placed)
+        told_only = advisory.issuperset(name) and told.code != NEEDED
+        (notes if told_only else problems).append(placed)
     return tuple(sorted(problems, key=line_of)), tuple(sorted(notes, key=line_of))
 
 

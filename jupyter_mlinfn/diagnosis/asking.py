@@ -49,7 +49,7 @@ def diagnose(bench: Workbench) -> Diagnosis:
     with ThreadPoolExecutor(max_workers=len(_BESIDE)) as pool:
         beside = [pool.submit(_look, name, look, bench) for name, look in _BESIDE]
         checks = [_look(name, look, bench) for name, look in _ONE_AFTER_THE_OTHER]
-        checks += (*_further(bench), *session.ports())
+        checks += (*_further(bench), *session.ports(), *session.unkept())
         return Diagnosis(checks=(*checks, *(one.result() for one in beside)))
 
 

@@ -1,7 +1,8 @@
-"""What the hub tells of this session: the ports that people reach programs of theirs by."""
+"""What the hub tells of this session: the ports of people's programs, and what it does not keep."""
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.util import find_spec
 
@@ -33,3 +34,12 @@ def ports() -> tuple[Check, ...]:
         "the hub's address. Let it listen on 127.0.0.1."
     )
     return (Check(name="ports", state="ok", text=text),)
+
+
+def unkept() -> tuple[Check, ...]:
+    """What the profile of this session says and its hub cannot keep; nothing where it keeps all."""
+    told = os.environ.get("MLINFN_UNKEPT")
+    if not told:
+        return ()
+    text = f"Not kept in this session: {' '.join(map(str, json.loads(told)))}"
+    return (Check(name="profile", state="warning", text=text, hint="Ask those who run the hub."),)

@@ -25,6 +25,7 @@ from jupyter_mlinfn.model.plans import Plan
 from jupyter_mlinfn.profiles.choice import choose
 from jupyter_mlinfn.profiles.offer import make_offer
 from jupyter_mlinfn.profiles.planning import make_plan
+from jupyter_mlinfn.profiles.spawners.honouring import sentences
 from jupyter_mlinfn.profiles.values import EVERYONE
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ class Desk:
         book = await asyncio.to_thread(self.book.book)
         identity = identity_of(user)
         offer = make_offer(book, identity)
-        return make_plan(book, offer, choose(offer, options), identity)
+        plan = make_plan(book, offer, choose(offer, options), identity)
+        told = sentences(plan, self.way.kind, plan.profile) if plan.advisory else ()
+        return plan.model_copy(update={"unkept": told})
 
     async def form(self, spawner: Any) -> str:
         """The spawn page of the person whose server it is."""
@@ -86,6 +89,11 @@ class Desk:
             groups=sorted(identity.groups),
             problem=self.book.problem if viewer.admin else None,
             silent=silent,
+            unkept={
+                one.name: sentences(book, self.way.kind, one.name)
+                for one in book.profile
+                if one.advisory
+            },
             whole_group=identity.group,
             together=f"{spawner.hub.base_url}{ROUTE}"
             if groups_for(book, identity.groups)

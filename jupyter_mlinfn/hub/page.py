@@ -56,7 +56,8 @@ class Field:
 
 @dataclass(frozen=True)
 class Card:
-    """One profile. ``facts`` is what it has without a choice, ``free`` its accelerators."""
+    """One profile. ``facts`` is what it has without a choice, ``free`` its accelerators,
+    ``unkept`` what this hub does not keep of it."""
 
     name: str
     title: str
@@ -65,6 +66,7 @@ class Card:
     facts: tuple[str, ...]
     free: tuple[Free, ...]
     fields: tuple[Field, ...]
+    unkept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def make_page(
     groups: Sequence[str] = (),
     problem: str | None = None,
     silent: str | None = None,
+    unkept: Mapping[str, tuple[str, ...]] | None = None,
     whole_group: str | None = None,
     together: str | None = None,
 ) -> Page:
@@ -102,7 +105,10 @@ def make_page(
         return Page((), problem=problem, groups=tuple(sorted(groups)), together=together)
     choice, said = remembered(offer, last)
     known = {state.pool: state for state in pools}
-    cards = tuple(_card(profile, choice, known, now) for profile in offer.profiles)
+    told = unkept or {}
+    cards = tuple(
+        _card(profile, choice, known, now, told.get(profile.name, ())) for profile in offer.profiles
+    )
     shown = any(card.free for card in cards)
     as_of = f"{now:%H:%M:%S}" if shown else None
     return Page(
@@ -116,7 +122,11 @@ def render(page: Page) -> str:
 
 
 def _card(
-    profile: ProfileOffer, choice: Choice, pools: Mapping[str, PoolState], now: datetime
+    profile: ProfileOffer,
+    choice: Choice,
+    pools: Mapping[str, PoolState],
+    now: datetime,
+    unkept: tuple[str, ...],
 ) -> Card:
     chosen = profile.name == choice.profile
     fields = _fields(profile, choice if chosen else None, pools)
@@ -132,6 +142,7 @@ def _card(
             if entry.pool and entry.name in pools
         ),
         fields=tuple(field for field in fields if field.several or len(field.options) > 1),
+        unkept=unkept,
     )
 
 

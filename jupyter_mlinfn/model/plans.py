@@ -124,3 +124,7 @@ class Plan(Frozen):
     """Folders of managed environments, as the session sees them."""
     ports: tuple[int, ...] = ()
     """Ports of the session that its own proxy may show, beside the server's."""
+    advisory: bool = False
+    """It is started although the spawner does not keep all of it."""
+    unkept: tuple[str, ...] = ()
+    """What that is, in words: the session is told, too."""

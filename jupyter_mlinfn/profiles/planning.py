@@ -73,6 +73,7 @@ def make_plan(book: Book, offer: Offer, choice: Choice, identity: Identity) -> P
         queues=profile.queues,
         environments=profile.environments,
         ports=profile.ports,
+        advisory=profile.advisory,
     )
 
 

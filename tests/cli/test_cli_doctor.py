@@ -124,7 +124,7 @@ def test_programs_are_waited_for_beside(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_ports_of_the_profile_are_told_with_where_they_are_seen(
     program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "ports" not in checks_of(program)
+    assert {"ports", "profile"}.isdisjoint(checks_of(program))
     monkeypatch.setenv("MLINFN_PORTS", "8787,6006")
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
     made_here = tmp_path / "packages" / "jupyter_server_proxy"
@@ -140,6 +140,11 @@ def test_the_ports_of_the_profile_are_told_with_where_they_are_seen(
     assert "8787, 6006" in check.text
 
 
-def test_the_doctor_s_whole_report_has_the_ports(program) -> None:
-    told = checks_of(program, env={"MLINFN_PORTS": "8787"})
+def test_the_doctor_s_whole_report_has_what_the_hub_tells(program) -> None:
+    unkept = '["Docker does not count FPGAs."]'
+    told = checks_of(program, env={"MLINFN_PORTS": "8787", "MLINFN_UNKEPT": unkept})
     assert "8787" in told["ports"]["text"]
+    assert (told["profile"]["state"], "Docker does not count" in told["profile"]["text"]) == (
+        "warning",
+        True,
+    )

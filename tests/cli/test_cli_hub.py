@@ -77,6 +77,12 @@ def test_check_for_a_spawner_tells_what_it_cannot_do(
     code, out, err = printed(capsys, "check", offer, "--spawner", "docker")
     assert code == 0
     assert "Note: profiles.toml:" in err
+    nothing_to_start = offer.read_text().replace('images = ["lab", "staff"]\n', "")
+    assert nothing_to_start != offer.read_text()
+    offer.write_text(nothing_to_start)
+    code, out, _ = printed(capsys, "check", offer, "--spawner", "docker")
+    assert code == 1
+    assert "starts nothing without an image" in out
     offer.write_text('spawner = "docker"\n' + TEXT)
     assert printed(capsys, "check", offer)[0] == 1
 

@@ -210,3 +210,10 @@ def test_a_long_name_is_never_cut_by_a_list() -> None:
     radios = re.findall(r'type="radio"[^>]*name="(accelerator--gpu)" value="([^"]+)"([^>]*)', made)
     assert ("accelerator--gpu", "slice") in {(name, value) for name, value, _ in radios}
     assert sum("checked" in rest for _, _, rest in radios) == 1
+
+
+def test_what_is_not_kept_stands_on_the_card_it_is_of() -> None:
+    told = {"gpu": ("Docker does not count 'fpga'.",), "small": ()}
+    made = make_page(offer("users/ai-infn"), {}, (), NOW, unkept=told)
+    assert {card.name: card.unkept for card in made.cards} == told
+    assert "Not kept here: Docker does not count &#39;fpga&#39;." in render(made)

@@ -2,7 +2,8 @@
 
 A promise that is dropped in silence is the worst kind of it: somebody asked for an FPGA, got none
 and was not told. Each problem here is an error of the file, or, with ``advisory = true`` in the
-profile, a sentence on the spawn page.
+profile, a sentence on the spawn page and in the session, which is started without it. What no
+session can be started without (:data:`NEEDED`) is an error in any case.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from jupyter_mlinfn.profiles.sources import below_a_root
 from jupyter_mlinfn.profiles.spawners.sites import KubeSite, Site
 
 CODE = "not-honoured"
+NEEDED = "cannot-start"
 _NAMES: dict[SpawnerKind, str] = {
     "docker": "Docker",
     "kube": "Kubernetes",
@@ -56,6 +58,13 @@ def unhonoured(
         return tuple(_problems(of_plan(asked), spawner, site))
     made = (of_profile(asked, profile) for profile in asked.profile)
     return tuple(problem for one in made for problem in _problems(one, spawner, site))
+
+
+def sentences(asked: Plan | Document, spawner: SpawnerKind, profile: str) -> tuple[str, ...]:
+    """What ``spawner`` does not keep of one profile that may be started all the same, in words
+    for whoever starts it."""
+    found = (one for one in unhonoured(asked, spawner) if one.code == CODE)
+    return tuple(one.text for one in found if (one.field or "").split(".")[1:2] == [profile])
 
 
 def of_plan(plan: Plan) -> Asked:
@@ -98,16 +107,25 @@ def _of_volume(volume: Volume) -> Iterator[Shown]:
 def _problems(asked: Asked, spawner: SpawnerKind, site: Site | None) -> Iterator[Problem]:
     for key, text, hint in _TOLD[spawner](asked, site):
         field = f"profile.{asked.profile}.{key}"
-        yield Problem(code=CODE, text=f"{_NAMES[spawner]} {text}", field=field, hint=hint)
+        code = NEEDED if hint in _STARTS_NOTHING else CODE
+        yield Problem(code=code, text=f"{_NAMES[spawner]} {text}", field=field, hint=hint)
 
 
 _Told = Iterator[tuple[str, str, str]]
 """Key of the profile, end of the sentence, what to do."""
 
+_NAME_AN_IMAGE = "Name an image."
+_NO_CLAIM = "Use a volume of kind bind or nfs."
+_NAME_FUSE = "Set fuse_resource of the site to its resource name."
+_FULL_NAME = "site_name is the resource's full name, such as xilinx.com/fpga-u55c."
+_ON_ALL_NODES = "Use a volume of kind nfs or pvc, or name it in the site's roots."
+_STARTS_NOTHING = frozenset({_NAME_AN_IMAGE, _NO_CLAIM, _NAME_FUSE, _FULL_NAME, _ON_ALL_NODES})
+"""What is to be done where the spawner refuses to start a session at all."""
+
 
 def _docker(asked: Asked, _site: Site | None) -> _Told:
     if not asked.image:
-        yield "images", "starts nothing without an image.", "Name an image."
+        yield "images", "starts nothing without an image.", _NAME_AN_IMAGE
     for name in asked.resources:
         yield (
             "resources",
@@ -119,26 +137,26 @@ def _docker(asked: Asked, _site: Site | None) -> _Told:
             yield (
                 "volumes",
                 f"has no claims: '{shown.source}' is one of Kubernetes'.",
-                "Use a volume of kind bind or nfs.",
+                _NO_CLAIM,
             )
 
 
 def _kube(asked: Asked, site: Site | None) -> _Told:
     cluster = site if isinstance(site, KubeSite) else None
     if not asked.image:
-        yield "images", "starts nothing without an image.", "Name an image."
+        yield "images", "starts nothing without an image.", _NAME_AN_IMAGE
     if "fuse" in asked.privileges and cluster is not None and cluster.fuse_resource is None:
         yield (
             "privileges",
             "gives out /dev/fuse by a device plugin alone, and none is named.",
-            "Set fuse_resource of the site to its resource name.",
+            _NAME_FUSE,
         )
     for name in asked.resources:
         if "/" not in name:
             yield (
                 "resources",
                 f"has no resource '{name}'.",
-                "site_name is the resource's full name, such as xilinx.com/fpga-u55c.",
+                _FULL_NAME,
             )
     for shown in asked.folders:
         if shown.kind == "bind":
@@ -150,7 +168,7 @@ def _on_nodes(shown: Shown, cluster: KubeSite | None) -> _Told:
         yield (
             "volumes",
             f"shows a folder such as '{shown.source}' only on the node that has it.",
-            "Use a volume of kind nfs or pvc, or name it in the site's roots.",
+            _ON_ALL_NODES,
         )
     elif shown.create:
         yield (

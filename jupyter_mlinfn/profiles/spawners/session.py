@@ -57,6 +57,8 @@ def _told(plan: Plan, site: Site, until: datetime | None) -> dict[str, str]:
         "MLINFN_PROFILE": plan.profile,
         "MLINFN_QUEUES": ",".join(plan.queues),
     }
+    if plan.unkept:
+        told["MLINFN_UNKEPT"] = json.dumps(plan.unkept, ensure_ascii=False)
     if site.service is not None:
         told["MLINFN_HUB_SERVICE"] = site.service
     if until is not None:
@@ -81,8 +83,9 @@ def _shown(plan: Plan, devices: Sequence[str] | None) -> Mapping[str, str]:
 
 def refuse_counted(plan: Plan) -> None:
     """For spawners that nothing counts for. Raises :class:`Refused` for a countable resource:
-    somebody who asked for one and silently gets none has been lied to."""
-    for asked in plan.resources:
+    somebody who asked for one and silently gets none has been lied to. Who is told so on the
+    spawn page, because the profile is advisory, is started."""
+    for asked in () if plan.advisory else plan.resources:
         raise Refused(f"Nobody gives out '{asked.name}' here.", code="no-resource")
 
 

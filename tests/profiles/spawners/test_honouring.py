@@ -10,7 +10,7 @@ import pytest
 from jupyter_mlinfn.model.errors import Refused
 from jupyter_mlinfn.model.plans import Mount, Plan, Resource
 from jupyter_mlinfn.profiles.document import Document
-from jupyter_mlinfn.profiles.spawners.honouring import unhonoured
+from jupyter_mlinfn.profiles.spawners.honouring import CODE, NEEDED, sentences, unhonoured
 from jupyter_mlinfn.profiles.spawners.rendering import render
 from jupyter_mlinfn.profiles.spawners.sites import KubeSite
 from tests.profiles.spawners import plans
@@ -98,6 +98,33 @@ def test_what_is_not_told_can_be_rendered_and_what_is_told_is_refused(
             render(plan, spawner, ["/srv"])
     else:
         render(plan, spawner, ["/srv"])
+
+
+@pytest.mark.parametrize("spawner", ["docker", "kube", "local"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image": None},
+        {"resources": (Resource(name="fpga", count=1),)},
+        {"mounts": (Mount(kind="pvc", source="data", target="/x", read_only=True),)},
+        {"resources": (Resource(name="fpga", count=1),), "image": None},
+        {},
+    ],
+)
+def test_an_advisory_profile_is_started_unless_the_check_says_it_cannot_be(
+    spawner: Any, change: dict[str, Any]
+) -> None:
+    plan = plans.NOTHING.model_copy(update={**change, "advisory": True})
+    told = unhonoured(plan, spawner)
+    said = sentences(plan, spawner, plan.profile)
+    plan = plan.model_copy(update={"unkept": said})
+    assert len(said) == sum(one.code == CODE for one in told)
+    if any(one.code == NEEDED for one in told):
+        with pytest.raises(Refused):
+            render(plan, spawner, ["/srv"])
+        return
+    variables = render(plan, spawner, ["/srv"])["environment"]
+    assert json.loads(variables.get("MLINFN_UNKEPT", "[]")) == list(said)
 
 
 @pytest.mark.parametrize(
