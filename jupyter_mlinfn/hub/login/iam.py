@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.handlers.login import LogoutHandler
 from oauthenticator.oauth2 import OAuthCallbackHandler
 from tornado import web
@@ -170,6 +171,10 @@ class IamAuthenticator(Provider):
             return True
         look = await self.look_at(user, handler)
         if look.standing is Standing.REFUSED:
+            if isinstance(handler, APIHandler) and handler._token_authenticated:
+                # JupyterHub 6.1 keeps a refusal at this moment to itself, and answers "Forbidden"
+                handler.set_status(403)
+                handler.finish({"status": 403, "message": look.text})
             raise _refusal(403, look.text)
         return look.standing in (Standing.SOUND, Standing.SILENT)
 

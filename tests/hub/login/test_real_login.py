@@ -424,3 +424,20 @@ def test_the_other_claim_profile_and_groups_that_the_hub_keeps_itself(site: Site
     _, page = site.arrive("emma")
     assert page.status_code == 403, said(page)
     assert "none of your groups" in page.text
+
+
+def test_the_programs_of_who_was_removed_are_told_why(site: Site) -> None:
+    """After a restart, as after five minutes, the hub asks the provider about who comes."""
+    site.inside("quinn", GROUP)
+    scopes = {"note": "a script", "scopes": ["self"]}
+    token = site.hub.ask("POST", "users/quinn/tokens", scopes).json()["token"]
+    assert site.hub.ask("GET", "user", token=token).json()["name"] == "quinn"
+    site.iam.person("quinn", "users/other")
+    site.hub.kill("hub")
+    site.hub.begin()
+    for verb, path in (("GET", "user"), ("POST", "users/quinn/server")):
+        answer = site.hub.ask(verb, path, {}, token=token)
+        assert answer.status_code == 403, said(answer)
+        assert answer.json()["status"] == 403
+        assert "none of your groups opens this hub" in answer.json()["message"]
+    assert not any(one["user"] == "quinn" for one in site.hub.session_files())
