@@ -49,6 +49,8 @@ class Site:
             "from jupyter_mlinfn.hub.collaboration import keeping",
             "keeping.EVERY = 0.5",
             "c.Authenticator.admin_users = {'boss'}",
+            "c.JupyterHub.load_roles.append({'name': 'lent', 'users': ['zoe'],"
+            f" 'scopes': ['servers!user={ACCOUNT}']}})",
         )
         self.profiles = self.hub.work / "profiles.toml"
         self.offer(OFFER + TOGETHER)
@@ -183,6 +185,13 @@ def test_a_forged_rest_start_by_who_is_no_member_starts_nothing(site: Site, name
     assert answer.status_code in (403, 404)
     stopping = site.hub.ask("DELETE", f"users/{ACCOUNT}/server", token=site.token(name))
     assert stopping.status_code in (403, 404)
+    assert not site.hub.session_files()
+
+
+def test_a_right_that_somebody_was_lent_starts_nothing(site: Site) -> None:
+    answer = site.start("zoe")
+    assert answer.status_code == 403
+    assert SENTENCE in answer.json()["message"]
     assert not site.hub.session_files()
 
 
