@@ -6,6 +6,7 @@ What Kubernetes itself does with what the broker sends is seen in ``test_kuberne
 from __future__ import annotations
 
 import asyncio
+import copy
 import http.client
 import json
 import threading
@@ -127,7 +128,7 @@ class Here:
     async def _user(self, name: str) -> Model | None:
         if "users" in self.silent:
             raise Unavailable("The hub does not answer for now.", code="hub-silent")
-        found: Model | None = self.people.get(name)
+        found: Model | None = copy.deepcopy(self.people.get(name))
         return found
 
     def feed(self, line: bytes | None) -> None:

@@ -97,6 +97,7 @@ def test_who_left_the_group_or_whose_session_ended_makes_nothing(
     here: Here, manifest: dict[str, Any]
 ) -> None:
     assert here.ask("POST", JOBS, body=manifest)[0] == 201
+    assert here.ask("GET", f"{QUEUES}/localqueues")[0] == 404  # looking relies on the last word
     here.people["ada"]["groups"] = []
     assert here.ask("POST", JOBS, body=manifest)[0] == 403
     here.people["ada"]["groups"] = ["users/ai-infn"]
