@@ -30,7 +30,6 @@ from tests.systems import debian
 from tests.systems.daemons import Daemons, Missing
 
 PART = "Docker engine"
-_QUIET = ("--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-forward=false")
 _HOOK_NAME = "nvidia-container-runtime-hook"
 _HOOK = """\
 #!/bin/sh
@@ -76,6 +75,11 @@ class Container:
 class DockerEngine(Daemons):
     """An engine that answers on ``socket``; ``version`` is known when it has started."""
 
+    network: tuple[str, ...] = (
+        "--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-forward=false",
+    )  # fmt: skip
+    """What its daemon is told of the network."""
+
     def __init__(self, with_devices: bool = False) -> None:
         super().__init__("docker")
         self.socket = self.work / "socket"
@@ -102,7 +106,7 @@ class DockerEngine(Daemons):
         below = f"--containerd={self.work / 'containerd.sock'}"
         with suppress(FileNotFoundError):  # a killed daemon leaves it, and would not start
             (self.work / "pidfile").unlink()
-        argv = ["dockerd", *_QUIET, "--live-restore", below, *places, "-H", self.url]
+        argv = ["dockerd", *self.network, "--live-restore", below, *places, "-H", self.url]
         self.spawn("dockerd", argv, self._environ())
         self.until(self._answers, "dockerd")
 

@@ -2,8 +2,9 @@
 
 The engine has no bridge, so containers have the machine's network, each server a port of its own
 on loopback (hub.md, section 3), and every container sees this checkout, which the image has no
-copy of. The hub of a test imports this in its ``jupyterhub_config.py``; :class:`DockerHub` is that
-hub with its engine, its PostgreSQL and its OpenID provider.
+copy of. The driver in it is simulated, and shows the slice that the session was given. The hub of
+a test imports this in its ``jupyterhub_config.py``; :class:`DockerHub` is that hub with its engine,
+its PostgreSQL and its OpenID provider.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 import requests
 from jupyterhub.utils import random_port
 
+from jupyter_mlinfn.gpus.simulated.library import COMPILED_VARIABLE
+from jupyter_mlinfn.gpus.simulated.scene import SLICES
 from jupyter_mlinfn.hub.ways.docker import DockerWay, PlannedDockerSpawner
 from jupyter_mlinfn.leases.store import LeaseBook, open_book
 from jupyter_mlinfn.model.leases import Device, Lease
@@ -31,7 +34,7 @@ from tests.systems.docker_engine import DockerEngine
 from tests.systems.hub import PART, Hub, Person
 
 POOL = "mig-1g10"
-MODEL = "NVIDIA A100 80GB PCIe"
+MODEL = "NVIDIA A100-SXM4-80GB"
 HOST = "localhost"
 MEMBERS = "users/ai-infn"
 ADMINS = "admins/ai-infn"
@@ -137,7 +140,13 @@ class LoopbackWay(DockerWay):
                 uid=1000,
                 gid=1000,
                 folder=home,
-                environment=(("HOME", home), ("PYTHONDONTWRITEBYTECODE", "1")),
+                environment=(
+                    ("HOME", home),
+                    ("PYTHONDONTWRITEBYTECODE", "1"),
+                    ("MLINFN_GPUS", "simulated"),
+                    # the image has no compiler
+                    (COMPILED_VARIABLE, str(session_image.simulated())),
+                ),
             )
         )
 
@@ -156,15 +165,17 @@ class LoopbackWay(DockerWay):
 
 
 def slices(count: int) -> Callable[[Sequence[Pool]], list[Device]]:
-    """An inventory of so many slices, seven of each card."""
+    """An inventory of so many slices, seven of each card; the first are the simulated driver's."""
+
+    others = [f"MIG-00000000-0000-0000-0000-{number:012d}" for number in range(7, count)]
 
     def look(_: Sequence[Pool]) -> list[Device]:
         return [
             Device(
-                uuid=f"MIG-00000000-0000-0000-0000-{number:012d}", pool=POOL, host=HOST,
-                model=MODEL, mig="1g.10gb", parent=f"GPU-{number // 7}",
+                uuid=uuid, pool=POOL, host=HOST, model=MODEL, mig="1g.10gb",
+                parent=f"GPU-{number // 7}",
             )
-            for number in range(count)
+            for number, uuid in enumerate([*SLICES, *others][:count])
         ]  # fmt: skip
 
     return look

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from jupyter_mlinfn.gpus.simulated.library import library
 from tests.systems import roots
 from tests.systems.docker_engine import DockerEngine
 
@@ -31,6 +32,13 @@ def prepare() -> None:
 def put(engine: DockerEngine) -> None:
     """Give the image to ``engine``."""
     engine.take(roots.root("bookworm"), NAME, without=_LEFT_OUT)
+
+
+def simulated() -> Path:
+    """The library of the simulated driver, compiled where sessions see it and may read it."""
+    compiled = library(_CHECKOUT / ".build" / "simulated")
+    compiled.parent.chmod(0o755)
+    return compiled
 
 
 def bound() -> tuple[Path, ...]:

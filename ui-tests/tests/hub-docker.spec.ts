@@ -1,7 +1,8 @@
 /**
  * A member of the project from the hub's first page to a notebook in a container and back.
  *
- * The accelerators are names in an inventory; all programs are real (tests/hub/docker).
+ * The accelerators are simulated, and seen in the container as NVIDIA's runtime shows them: the
+ * leased slice alone. All programs are real (tests/hub/docker).
  */
 import type { Page } from '@playwright/test';
 
@@ -18,7 +19,8 @@ import {
 
 const CARDS = '.mlinfn-offer';
 const NOTEBOOK = 'kept.ipynb';
-const SLICE = /MIG-00000000-0000-0000-0000-\d{12}/;
+// of jupyter_mlinfn/gpus/simulated/scene.py
+const SLICE = /MIG-51a1a100-0000-5000-8000-000000000000/;
 
 const test = plain.extend<object, { site: DockerHub }>({
   site: [
@@ -122,6 +124,9 @@ test('a member gets a slice and her areas, and her notebook outlives the contain
     await expect(opened.locator('.jp-Mlinfn-skeleton')).toHaveCount(0);
     await look(page, `hub-docker-${panel}`);
   }
+  const gpus = page.locator('#mlinfn-gpus-panel');
+  await expect(gpus).toContainText('cut into 1');
+  await expect(gpus).toContainText('1g.10gb');
   const storage = page.locator('#mlinfn-storage-panel');
   await expect(storage).toContainText('Private');
   await expect(storage).toContainText('Collabspace');
