@@ -18,6 +18,11 @@ MAX_NOTE = 300
 MAX_KEY = 12_288
 """Bytes of a path at its longest (4,096), each percent-encoded."""
 
+MAX_PIECE = 8 * 2**20
+"""Bytes of one piece of an upload."""
+
+ObjectPath = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+UploadId = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 PathKey = Annotated[str, StringConstraints(max_length=MAX_KEY)]
 CopyId = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}T[0-9]{6}Z$")]
 EntryKind = Literal["folder", "file", "link", "other"]
@@ -66,6 +71,62 @@ class AreaList(Frozen):
 
     areas: tuple[AreaState, ...]
     taken_at: AwareDatetime
+
+
+class BucketEntry(Frozen):
+    """One name in a bucket, relative to the area. ``odd``: it is one that cannot be used here."""
+
+    name: str
+    path: str
+    kind: Literal["folder", "object", "odd"]
+    size: int | None = None
+    modified: AwareDatetime | None = None
+
+
+class BucketFolder(Frozen):
+    """One page of a folder of a bucket, folders first; ``more`` asks for the next page."""
+
+    path: str
+    entries: tuple[BucketEntry, ...]
+    more: str | None = None
+
+
+class ObjectUpload(Frozen):
+    """A file for a bucket: its place, and whether one that is there is written over."""
+
+    path: ObjectPath
+    replace: bool = False
+
+
+class StartedUpload(Frozen):
+    """``id`` names the upload; ``piece``: so many bytes each, the last one may be shorter."""
+
+    id: str
+    piece: int = MAX_PIECE
+
+
+class UploadPiece(Frozen):
+    """One piece of a file, counted from 1; its bytes in base64."""
+
+    path: ObjectPath
+    id: UploadId
+    number: int = Field(ge=1, le=10_000)
+    content: Annotated[str, StringConstraints(max_length=MAX_PIECE // 3 * 4 + 4)]
+
+
+class StoredPiece(Frozen):
+    """What the store calls a piece that it has."""
+
+    number: int = Field(ge=1, le=10_000)
+    mark: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class EndedUpload(Frozen):
+    """All pieces that were sent, or none: then what was sent is thrown away."""
+
+    path: ObjectPath
+    id: UploadId
+    pieces: Annotated[tuple[StoredPiece, ...], Field(max_length=10_000)]
 
 
 class NoteRequest(Frozen):

@@ -6,16 +6,18 @@ and resource (a bare ``@authorized`` would keep the resource of the class it met
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from re import compile as pattern
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.auth.identity import User
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
+from tornado.iostream import StreamClosedError
 
 from jupyter_mlinfn.server.table import API, Route, look_up
 
@@ -31,6 +33,15 @@ Verb = Callable[..., Awaitable[None]]
 
 PLACE = pattern(r"{([a-z]+)}")
 SEGMENT = r"(?P<\1>[^/]+)"
+
+
+@dataclass(frozen=True)
+class Download:
+    """An answer that is sent piece by piece and never held whole: a file with a name."""
+
+    name: str
+    length: int
+    pieces: Generator[bytes, None, None]
 
 
 @dataclass(frozen=True)
@@ -82,11 +93,32 @@ class ApiHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is untyped
             return
         self.set_status(route.status)
         self.set_header("Cache-Control", "no-store")
+        if isinstance(answer, Download):
+            await self._send(answer)
+            return
         if answer is None:
             self.set_status(204)
         self.finish(answer, set_content_type=route.media or "application/json")
 
-    async def _work(self, route: Route, values: dict[str, str]) -> bytes | None:
+    async def _send(self, download: Download) -> None:
+        """Send a file to be saved; as slowly as the reader takes it. No page is made of it."""
+        self.set_header("Content-Type", "application/octet-stream")
+        self.set_header("Content-Length", str(download.length))
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Security-Policy", "sandbox; default-src 'none'")
+        name = quote(download.name, safe="")
+        self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
+        try:
+            while (piece := await self.room.run_slow(next, download.pieces, None)) is not None:
+                self.write(piece)
+                await self.flush()
+        except StreamClosedError:
+            return  # the reader has gone
+        finally:
+            await self.room.run_slow(download.pieces.close)
+        self.finish(set_content_type="application/octet-stream")
+
+    async def _work(self, route: Route, values: dict[str, str]) -> bytes | Download | None:
         room, request = self.room, self.request
         function = await room.find(route.call)
         if iscoroutinefunction(function):
@@ -161,9 +193,9 @@ def read_call(route: Route, request: HTTPServerRequest, values: dict[str, str], 
     return Call(room=room, root=room.root, values=values, query=query, body=body, key=key)
 
 
-def to_json(answer: BaseModel | bytes | None) -> bytes | None:
+def to_json(answer: BaseModel | bytes | Download | None) -> bytes | Download | None:
     """The answer as JSON text; a function that has JSON already gives bytes."""
-    if answer is None or isinstance(answer, bytes):
+    if answer is None or isinstance(answer, bytes | Download):
         return answer
     return answer.model_dump_json().encode()
 

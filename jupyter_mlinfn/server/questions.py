@@ -69,6 +69,20 @@ class BrowseQuery(Frozen):
     path: str = Field(default="", max_length=MAX_KEY)
 
 
+class BucketQuery(Frozen):
+    """Which folder of a bucket, and which page of it; ``search``: names that begin so."""
+
+    path: str = Field(default="", max_length=1024)
+    search: str = Field(default="", max_length=1024)
+    more: str | None = Field(default=None, max_length=4096)
+
+
+class ObjectQuery(Frozen):
+    """Which object of a bucket."""
+
+    path: str = Field(min_length=1, max_length=1024)
+
+
 class SaveRequest(Frozen):
     """Which notebook: the one of a kernel of this server, or the one at a path."""
 

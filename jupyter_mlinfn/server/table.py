@@ -363,6 +363,38 @@ ROUTES: tuple[Route, ...] = (
         slow=True, errors=(404, 503),
     ),
     Route(
+        "get", "areas/{name}/objects", "listObjects", "What lies in a folder of a bucket, by pages",
+        "read", "mlinfn:areas", "server.storage_objects:browse", "model.storage:BucketFolder",
+        query="server.questions:BucketQuery", slow=True, errors=(404, 409, 424, 503),
+    ),
+    Route(
+        "delete", "areas/{name}/objects", "deleteObject", "Delete one object of a bucket",
+        "write", "mlinfn:areas", "server.storage_objects:delete", None,
+        status=204, query="server.questions:ObjectQuery", slow=True, errors=(404, 409, 424, 503),
+    ),
+    Route(
+        "get", "areas/{name}/objects/content", "readObject", "One object of a bucket as it is",
+        "read", "mlinfn:areas", "server.storage_objects:content", None,
+        query="server.questions:ObjectQuery", slow=True, media="application/octet-stream",
+        errors=(404, 409, 424, 503),
+    ),
+    Route(
+        "post", "areas/{name}/uploads", "startUpload", "Begin to put a file into a bucket",
+        "write", "mlinfn:areas", "server.storage_objects:start", "model.storage:StartedUpload",
+        status=201, body="model.storage:ObjectUpload", slow=True, errors=(404, 409, 424, 503),
+    ),
+    Route(
+        "post", "areas/{name}/uploads/piece", "uploadPiece", "Send a piece of such a file",
+        "write", "mlinfn:areas", "server.storage_objects:piece", "model.storage:StoredPiece",
+        body="model.storage:UploadPiece", slow=True, errors=(404, 409, 424, 503),
+    ),
+    Route(
+        "post", "areas/{name}/uploads/end", "endUpload",
+        "Put the pieces together, or throw them away",
+        "write", "mlinfn:areas", "server.storage_objects:end", None,
+        status=204, body="model.storage:EndedUpload", slow=True, errors=(404, 409, 424, 503),
+    ),
+    Route(
         "post", "areas/{name}/restore", "restoreBackup",
         "Bring a file or folder of a copy back, beside the present one or in its place",
         "write", "mlinfn:areas", "server.storage:restore", "model.storage:RestoreTask",

@@ -1,12 +1,19 @@
+import { URLExt } from '@jupyterlab/coreutils';
+
 import type { Client } from './client';
 import type {
   AreaList,
   AreaNote,
   BackupFolder,
   BackupList,
+  BucketFolder,
   DeletedFiles,
+  EndedUpload,
   RestoreRequest,
-  RestoreTask
+  RestoreTask,
+  StartedUpload,
+  StoredPiece,
+  UploadPiece
 } from './types';
 
 /** The storage areas of the REST interface. Paths are keys, as the server told them. */
@@ -34,6 +41,55 @@ export class StorageClient {
   browse(area: string, copy: string, path: string): Promise<BackupFolder> {
     const query = new URLSearchParams({ path });
     return this._client.call(`areas/${area}/backups/${copy}`, { query });
+  }
+
+  /** A page of a folder of a bucket; `more` as the page before told it. */
+  objects(
+    area: string,
+    path: string,
+    search: string,
+    more: string | null
+  ): Promise<BucketFolder> {
+    const query = new URLSearchParams({ path, search });
+    if (more !== null) {
+      query.set('more', more);
+    }
+    return this._client.call(`areas/${area}/objects`, { query });
+  }
+
+  removeObject(area: string, path: string): Promise<void> {
+    const query = new URLSearchParams({ path });
+    return this._client.call(`areas/${area}/objects`, {
+      method: 'DELETE',
+      query
+    });
+  }
+
+  /** Where the browser saves an object from: it never lies in this page's memory. */
+  objectUrl(area: string, path: string): string {
+    const place = `mlinfn/api/v1/areas/${area}/objects/content`;
+    const query = new URLSearchParams({ path });
+    return `${URLExt.join(this._client.settings.baseUrl, place)}?${query.toString()}`;
+  }
+
+  startUpload(
+    area: string,
+    path: string,
+    replace: boolean
+  ): Promise<StartedUpload> {
+    const body = { path, replace };
+    return this._client.call(`areas/${area}/uploads`, { method: 'POST', body });
+  }
+
+  sendPiece(area: string, body: UploadPiece): Promise<StoredPiece> {
+    const path = `areas/${area}/uploads/piece`;
+    return this._client.call(path, { method: 'POST', body });
+  }
+
+  /** Put the pieces together; none of them: throw away what was sent. */
+  endUpload(area: string, body: EndedUpload): Promise<void> {
+    const path = `areas/${area}/uploads/end`;
+    return this._client.call(path, { method: 'POST', body });
   }
 
   /** What was deleted since the copy was made. */

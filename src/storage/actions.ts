@@ -4,6 +4,8 @@ import type { AreaState } from '../api/types';
 export interface IStorageActions {
   /** Show an area's folder in the file browser. */
   open(state: AreaState): void;
+  /** Look into a bucket. */
+  browse(state: AreaState): void;
   /** Show an area's backups. */
   showBackups(state: AreaState): void;
 }

@@ -46,6 +46,13 @@ export function AreaView(props: IAreaProps): React.ReactElement {
             run={() => actions.open(state)}
           />
         )}
+        {area.store && state.state === 'ready' && (
+          <IconButton
+            label={`Look into ${area.title}`}
+            icon={folderIcon}
+            run={() => actions.browse(state)}
+          />
+        )}
       </div>
       <p className="jp-Mlinfn-path">{area.bucket ?? area.path}</p>
       {state.problem ? (

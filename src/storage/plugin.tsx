@@ -16,6 +16,8 @@ import type { IStorageActions } from './actions';
 import { Backups } from './backups';
 import { BackupsModel } from './backupsmodel';
 import { StorageModel } from './model';
+import { Objects } from './objects';
+import { ObjectsModel } from './objectsmodel';
 import { StorageWidget } from './panel';
 
 /** The commands of the storage areas. */
@@ -44,6 +46,17 @@ export const storagePlugin: JupyterFrontEndPlugin<void> = {
     const model = new StorageModel(client);
     const actions: IStorageActions = {
       open: state => void openFolder(app, browser, state),
+      browse: state => {
+        const objects = new ObjectsModel(client, state.area.name);
+        void openDialog(state.area.title, close => (
+          <Objects
+            model={objects}
+            title={state.area.title}
+            writable={state.area.writable}
+            onClose={close}
+          />
+        )).then(() => objects.dispose());
+      },
       showBackups: state => {
         const backups = new BackupsModel(client, state.area.name, () => {
           void model.refresh();

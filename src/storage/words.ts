@@ -106,6 +106,9 @@ export function copiesText(state: AreaState, now = new Date()): string {
 
 /** Why an area cannot be opened in the file browser; `null` where it can. */
 export function outsideText(state: AreaState): string | null {
+  if (state.area.store) {
+    return `A bucket: programs of S3 reach it with the profile ‘${state.area.name}’.`;
+  }
   if (state.area.kind === 'bucket' && !state.area.path) {
     return 'A bucket: programs reach it by its address.';
   }

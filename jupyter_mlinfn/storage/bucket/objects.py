@@ -5,18 +5,20 @@ Nothing is ever read whole: lists come in pages, objects in pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from jupyter_mlinfn.model.areas import Area
-from jupyter_mlinfn.model.errors import Refused
+from jupyter_mlinfn.model.errors import Conflict, InputError, Refused
+from jupyter_mlinfn.model.storage import BucketEntry, BucketFolder, StoredPiece
 from jupyter_mlinfn.storage.bucket.keys import Keys, KeySource
 from jupyter_mlinfn.storage.bucket.place import Place, place_of
 from jupyter_mlinfn.storage.bucket.talking import s3_client
 from jupyter_mlinfn.storage.bucket.wording import KEYS_ENDED, code_of, speaking
+from jupyter_mlinfn.storage.descent import shown
 
 T = TypeVar("T")
 
@@ -60,7 +62,7 @@ class Content:
     size: int
     start: int
     length: int
-    pieces: Iterator[bytes]
+    pieces: Generator[bytes, None, None]
 
 
 class Bucket:
@@ -96,6 +98,16 @@ class Bucket:
         ]
         return Page((*folders, *files), told.get("NextContinuationToken"))
 
+    def folder(self, folder: str, more: str | None, search: str) -> BucketFolder:
+        """:meth:`list` as it is told; names that cannot be used here are told as ``odd``."""
+        page = self.list(folder, more, search)
+        start = f"{folder}/" if folder else ""
+        return BucketFolder(
+            path=folder,
+            entries=tuple(self._told(one, start) for one in page.found),
+            more=page.more,
+        )
+
     def amount(self) -> Amount:
         """How much lies in the area, as far as :data:`MOST_COUNTED` objects tell."""
         used = objects = 0
@@ -124,11 +136,62 @@ class Bucket:
         key = self.place.key(path)
         self._do(lambda s3: s3.delete_object(Bucket=self.place.bucket, Key=key))
 
+    def begin(self, path: str, *, replace: bool) -> str:
+        """Begin to put an object together from pieces; what the store calls that.
+
+        Raises :class:`Conflict` (``object-there``) where one is there and not to be replaced.
+        """
+        self._may_write()
+        bucket, key = self.place.bucket, self.place.key(path)
+        if not replace:
+            told = self._do(lambda s3: s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1))
+            if any(one["Key"] == key for one in told.get("Contents", ())):
+                raise Conflict(f"There is a '{path}' already.", code="object-there", field="path")
+        told = self._do(lambda s3: s3.create_multipart_upload(Bucket=bucket, Key=key))
+        return str(told["UploadId"])
+
+    def put_piece(self, path: str, upload: str, number: int, content: bytes) -> StoredPiece:
+        """Store a piece; all but the last have 5 MiB at least."""
+        self._may_write()
+        bucket, key = self.place.bucket, self.place.key(path)
+        told = self._do(
+            lambda s3: s3.upload_part(
+                Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=content
+            )
+        )
+        return StoredPiece(number=number, mark=str(told["ETag"]))
+
+    def end(self, path: str, upload: str, pieces: Sequence[StoredPiece]) -> None:
+        """Put the pieces together; without any, throw away what was sent."""
+        self._may_write()
+        asked = {"Bucket": self.place.bucket, "Key": self.place.key(path), "UploadId": upload}
+        if not pieces:
+            self._do(lambda s3: s3.abort_multipart_upload(**asked))
+            return
+        parts = [{"PartNumber": one.number, "ETag": one.mark} for one in pieces]
+        told = {"Parts": parts}
+        self._do(lambda s3: s3.complete_multipart_upload(MultipartUpload=told, **asked))
+
+    def _told(self, found: Found, start: str) -> BucketEntry:
+        usable = True
+        try:
+            self.place.key(found.path)
+        except InputError:
+            usable = False
+        kind: Literal["folder", "object"] = "folder" if found.size is None else "object"
+        return BucketEntry(
+            name=shown(found.path.removeprefix(start)) or "/",
+            path=found.path,
+            kind=kind if usable else "odd",
+            size=found.size,
+            modified=found.modified,
+        )
+
     def _page(self, asked: dict[str, str]) -> dict[str, Any]:
         bucket = self.place.bucket
         return self._do(lambda s3: dict(s3.list_objects_v2(Bucket=bucket, MaxKeys=PAGE, **asked)))
 
-    def _pieces(self, body: Any) -> Iterator[bytes]:
+    def _pieces(self, body: Any) -> Generator[bytes, None, None]:
         with speaking(self.area):
             try:
                 yield from body.iter_chunks(PIECE)

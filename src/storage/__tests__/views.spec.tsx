@@ -7,7 +7,7 @@ import { Backups } from '../backups';
 import { BackupsModel } from '../backupsmodel';
 import { StorageModel } from '../model';
 import { Storage } from '../panel';
-import { copy, entry, state, task } from './fixtures';
+import { bucket, copy, entry, state, task } from './fixtures';
 
 beforeAll(() => {
   Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
@@ -28,7 +28,11 @@ function press(node: HTMLElement, label: string): Promise<void> {
 }
 
 describe('Storage', () => {
-  const actions = { open: jest.fn(), showBackups: jest.fn() };
+  const actions = {
+    open: jest.fn(),
+    browse: jest.fn(),
+    showBackups: jest.fn()
+  };
 
   async function panel(...areas: AreaState[]) {
     const client = {
@@ -52,6 +56,14 @@ describe('Storage', () => {
     expect(actions.open).toHaveBeenCalledTimes(1);
     await press(node, 'Backups of Our group');
     expect(actions.showBackups).toHaveBeenCalledTimes(1);
+  });
+
+  it('opens a bucket, and says how programs reach it', async () => {
+    const { node } = await panel(bucket());
+    expect(node.textContent).toContain('s3://people/homes/ada');
+    expect(node.textContent).toContain('profile ‘objects’');
+    await press(node, 'Look into Objects');
+    expect(actions.browse).toHaveBeenCalledTimes(1);
   });
 
   it('draws no bar for what is silent', async () => {
