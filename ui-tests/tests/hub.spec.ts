@@ -84,9 +84,13 @@ test('from login by a card to JupyterLab with our panels', async ({
   await noSidewaysScroll(page, 'body');
   await noClippedChoice(page);
   await look(page, 'hub-spawn-narrow-dark');
+  // the menu unfolds and folds slowly, and hears nothing meanwhile
+  const menu = page.locator('.navbar-collapse');
   await page.locator('.navbar-toggler').click();
+  await expect(menu).toHaveClass(/\bshow\b/);
   await page.locator('#dark-theme-toggle').click();
   await page.locator('.navbar-toggler').click();
+  await expect(menu).toBeHidden();
   await picture(page, 'hub-spawn-narrow');
   await page.setViewportSize({ width: 1400, height: 900 });
 
