@@ -79,8 +79,12 @@ def test_what_cannot_be_read_is_silence(here: Here, said: bytes) -> None:
     assert code(here.ask("GET", JOBS)) == (503, "kubernetes-silent")
 
 
-def test_a_page_that_names_a_token_is_not_passed_on(here: Here) -> None:
-    here.answers["GET", JOBS] = (500, {"message": "Authorization: Bearer abcdefghijklmnop0123456"})
+@pytest.mark.parametrize("status", [403, 500])
+def test_what_names_a_token_is_not_passed_on(here: Here, status: int) -> None:
+    here.answers["GET", JOBS] = (
+        status,
+        {"message": "Authorization: Bearer abcdefghijklmnop0123456"},
+    )
     assert "abcdefghijklmnop" not in str(here.ask("GET", JOBS))
 
 

@@ -24,6 +24,7 @@ from tests.jobs.workplace import make_spec
 
 POD = ("spec", "template", "spec")
 BOX = (*POD, "containers", 0)
+_ONE = "A job has one container and no other."
 Change = Callable[[dict[str, Any]], None]
 
 
@@ -317,6 +318,12 @@ def test_what_is_forbidden_is_refused_with_its_path_and_a_sentence(
     assert document != job(may)
     told = refused(document, may)
     assert any(where in field for field in told), told
+
+
+def test_a_second_container_like_the_first_is_refused(may: Allowance) -> None:
+    document = job(may)
+    at(document, *POD, "containers").append(at(document, *BOX))
+    assert refused(document, may) == {"spec.template.spec.containers": _ONE}
 
 
 def test_every_mistake_is_told_at_once(may: Allowance) -> None:
