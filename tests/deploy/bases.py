@@ -25,7 +25,7 @@ STANDS_IN = {
     "postgres:15-bookworm": "mlinfn-base:postgres",
 }
 """Images of a registry, and those that are built here for them."""
-_HERE = Path(__file__).with_name("bases")
+_HERE = Path(__file__).with_name("stand_ins")
 _DEBIAN = "mlinfn-debian:bookworm"
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 _NOT_OF_DEBIAN = ("fuse", "complete", "old")
@@ -61,7 +61,7 @@ def _node() -> dict[str, Path]:
 
 
 def _build(engine: DockerEngine, name: str, files: Mapping[str, Path]) -> None:
-    """Build ``bases/<name>.Dockerfile`` with ``files`` (place in the context: file or folder)."""
+    """Build ``stand_ins/<name>.Dockerfile`` with ``files`` (place: file or folder)."""
     packed = io.BytesIO()
     told = {"Dockerfile": _HERE / f"{name}.Dockerfile", "authorities.pem": _AUTHORITIES, **files}
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
