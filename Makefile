@@ -82,9 +82,6 @@ session-image: install ## the image of sessions, for hub and Compose (BASE=… w
 	@ls dist/*.whl >/dev/null 2>&1 || $(MAKE) --no-print-directory wheel
 	docker build -f deploy/session/Dockerfile $(if $(BASE),--build-arg BASE=$(BASE)) -t $(SESSION_IMAGE) $(ARGS) .
 
-deploy-check: install ## build and start all of deploy/ on a Docker engine of its own (root, half an hour)
-	MLINFN_TEST_DEPLOY=1 $(BIN)/pytest -q tests/deploy $(ARGS)
-
 lint: $(STAMPS)/node ## ruff, eslint, prettier, stylelint
 	$(BIN)/ruff check jupyter_mlinfn tests benchmarks ui-tests
 	$(BIN)/ruff format --check jupyter_mlinfn tests benchmarks ui-tests
@@ -177,4 +174,4 @@ constraints: ## renew constraints.txt from .venv
 clean: ## remove what was built (not .venv)
 	rm -rf .build dist lib jupyter_mlinfn/labextension coverage
 
-.PHONY: help hub session-image deploy-check minio kubernetes-parts kubernetes kubernetes-politely install lab channel .lab-environments .channels .systems lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean
+.PHONY: help hub session-image minio kubernetes-parts kubernetes kubernetes-politely install lab channel .lab-environments .channels .systems lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean

@@ -1,6 +1,4 @@
 """Where `make hub` runs sessions, said in one sentence; what was forced and cannot be is refused.
-
-With an engine and its image: ``test_built.py``.
 """
 
 from __future__ import annotations
