@@ -169,7 +169,7 @@ function EntryButtons(
   return (
     <span className="jp-Mlinfn-entryButtons">
       <a
-        className="jp-Mlinfn-link"
+        className="jp-Mlinfn-button"
         href={model.client.objectUrl(model.area, entry.path)}
         download={entry.name}
         aria-label={`Download ${entry.name}`}
