@@ -136,7 +136,16 @@ def _go() -> str:
 def go_build(source: Path, program: Path, package: str = ".") -> None:
     """Build one program with the module graph of ``source``. Raises :class:`Missing`."""
     part = program.with_name(f"{program.name}.{os.getpid()}.part")
-    argv = (_go(), "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", str(part), package)
+    argv = (
+        _go(),
+        "build",
+        "-mod=readonly",
+        "-trimpath",
+        "-ldflags=-s -w",
+        "-o",
+        str(part),
+        package,
+    )
     _run(*argv, folder=source)
     part.replace(program)
 
