@@ -1,5 +1,4 @@
-"""Where `make hub` runs sessions, said in one sentence; what was forced and cannot be is refused.
-"""
+"""Where `make hub` runs sessions, in one sentence; what was forced and cannot be is refused."""
 
 from __future__ import annotations
 

@@ -116,8 +116,6 @@ class Iam(Daemons):
         return page
 
 
-def start(
-    redirects: Sequence[str], host: str = "127.0.0.1", readers: Sequence[str] = ()
-) -> Iam:
+def start(redirects: Sequence[str], host: str = "127.0.0.1", readers: Sequence[str] = ()) -> Iam:
     """A provider that answers. Raises :class:`Missing`."""
     return started(Iam(redirects, host, readers), PART)
