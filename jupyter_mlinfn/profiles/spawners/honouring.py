@@ -185,10 +185,10 @@ def _local(asked: Asked, _site: Site | None) -> _Told:
             "starts programs of this machine: no image is used.",
             "Leave images away.",
         )
-    for name in asked.accelerators:
+    if asked.accelerators:
         yield (
             "accelerators",
-            f"names the device of '{name}' to the session, and walls it off from nobody.",
+            "tells a session which device is its own, and walls no device off from anybody.",
             "Use it where people trust each other, with advisory = true.",
         )
     for name in asked.resources:

@@ -146,3 +146,11 @@ def test_the_local_spawner_counts_nothing() -> None:
     plan = plans.NOTHING.model_copy(update={"resources": (Resource(name="fpga", count=1),)})
     with pytest.raises(Refused):
         render(plan, "local")
+
+
+def test_two_kinds_of_devices_are_one_sentence_of_the_local_spawner() -> None:
+    two = {name: {"title": name, "model": f"NVIDIA {name}"} for name in ("t4", "a30")}
+    (bare,) = FPGA["profile"][1:]  # type: ignore[index]
+    file = {**FPGA, "accelerator": two, "profile": [{**bare, "accelerators": list(two)}]}
+    (said,) = sentences(Document.model_validate(file), "local", "bare")
+    assert "which device is its own" in said
