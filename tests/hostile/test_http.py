@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.hostile.table import HTTP_ROWS, HttpRow
@@ -47,7 +48,7 @@ def everything_below(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("row", HTTP_ROWS, ids=str)
 async def test_hostile_http(
-    row: HttpRow, server: Server, root: Path, room: Any, begin: float
+    row: HttpRow, server: Server, root: Path, room: Any, begin: frozenset[psutil.Process]
 ) -> None:
     headers = dict(row.headers)
     if headers.get("Cookie") == "@login":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,10 +32,9 @@ def authorizer() -> Iterator[type[RecordingAuthorizer]]:
 
 
 @pytest.fixture(autouse=True)
-def begin() -> float:
-    """When the test began, with the grain of the system's process start times taken off."""
-    time.sleep(0.02)
-    return time.time() - 0.01
+def begin() -> frozenset[psutil.Process]:
+    """The processes of ours that were there when the test began."""
+    return frozenset(psutil.Process().children(recursive=True))
 
 
 @pytest.fixture

@@ -153,10 +153,11 @@ async def login_cookie(server: Server) -> str:
     return found[1]
 
 
-def children_since(begin: float) -> list[psutil.Process]:
-    """Our processes started after ``begin`` (seconds since the epoch), zombies counted.
+def children_since(begin: frozenset[psutil.Process]) -> list[psutil.Process]:
+    """Our processes that are not among those of ``begin``, zombies counted.
 
-    Those of earlier tests may still be zombies: nobody waits for what was abandoned.
+    Those of earlier tests may still be zombies: nobody waits for what was abandoned. Start times
+    tell nothing here: the system counts them from a moment that its clock drifts away from.
     """
     children = psutil.Process().children(recursive=True)
-    return [process for process in children if process.create_time() >= begin]
+    return [process for process in children if process not in begin]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import psutil
 import pytest
 from tornado.websocket import WebSocketClosedError
 
@@ -203,7 +204,7 @@ class TestGpus:
         assert len(history["times"]) >= 5
 
     async def test_the_sampler_runs_while_somebody_watches(
-        self, server: Server, room: Any, begin: float
+        self, server: Server, room: Any, begin: frozenset[psutil.Process]
     ) -> None:
         def agents() -> int:
             return len(children_since(begin))

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.server.serving import Server, children_since
@@ -38,7 +39,7 @@ def ours() -> list[str]:
 
 
 async def test_nothing_starts_before_the_first_client(
-    server: Server, room: Any, own_folders: Path, begin: float
+    server: Server, room: Any, own_folders: Path, begin: frozenset[psutil.Process]
 ) -> None:
     await server.fetch("GET", "api/status")
     await asyncio.sleep(0.1)
@@ -51,7 +52,7 @@ async def test_nothing_starts_before_the_first_client(
 
 
 async def test_stopping_ends_everything_that_clients_started(
-    server: Server, room: Any, own_folders: Path, begin: float
+    server: Server, room: Any, own_folders: Path, begin: frozenset[psutil.Process]
 ) -> None:
     page = await server.page()
     for topic in ("gpus", "jobs", "tasks"):

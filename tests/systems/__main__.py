@@ -10,6 +10,7 @@ import time
 
 from tests.systems import (
     condor,
+    debian,
     docker_engine,
     postgres,
     session_image,
@@ -21,9 +22,15 @@ from tests.systems import (
 from tests.systems.daemons import Missing
 
 
+def _image_programs() -> None:
+    """Which of them there are decides what tests are collected."""
+    debian.install("squashfs-tools", "squashfuse")
+
+
 def main() -> None:
     """Prepare them one after the other: all of them install packages."""
     for name, prepare in (
+        ("image programs", _image_programs),
         ("Slurm", slurm.prepare),
         ("slurmdbd", slurmdbd.prepare),
         ("HTCondor", condor.prepare),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from functools import cache
 
 import pytest
 
 from tests import parts
+from tests.systems import debian
+from tests.systems.daemons import Missing
 
 PACKAGES = {
     "mksquashfs": "squashfs-tools",
@@ -47,9 +47,8 @@ def _get(program: str, package: str) -> str:
 @cache
 def install(package: str) -> str:
     """Install a Debian package; why not, or nothing."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return f"not installed; needs root and apt-get to install {package}"
-    argv = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
-    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(argv, env=environ, capture_output=True, text=True)
-    return "" if done.returncode == 0 else f"apt-get: {done.stderr.strip()[-200:]}"
+    try:
+        debian.install(package)
+    except Missing as error:
+        return str(error)
+    return ""
