@@ -245,7 +245,7 @@ async def test_without_a_gpu_the_panel_is_told_so(
 class TestIdle:
     @pytest.fixture
     def mlinfn_settings(self) -> dict[str, Any]:
-        return {"live_idle_minutes": 0.6 / 60}
+        return {"live_idle_minutes": 2 / 60}
 
     async def test_a_page_nobody_uses_is_paused_then_closed(
         self, server: Server, room: Any
@@ -261,7 +261,7 @@ class TestIdle:
     async def test_using_the_page_keeps_it_open(self, server: Server) -> None:
         page, _ = await listening(server, "jobs")
         for _ in range(8):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.4)
             await page.say(type="active")
             await page.say(type="subscribe", topic="jobs")
             assert (await page.until(lambda frame: True))["type"] == "full"
