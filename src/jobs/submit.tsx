@@ -57,7 +57,7 @@ export function Submit(props: ISubmitProps): React.ReactElement {
   };
   return (
     <form
-      className="jp-Mlinfn-submit"
+      className="jp-Mlinfn-submit jp-Mlinfn-mod-steady"
       aria-label="Submit as job"
       onKeyDown={onKeyDown}
       onSubmit={event => {

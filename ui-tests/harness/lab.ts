@@ -7,6 +7,7 @@ import { tookPart, pythonVersion } from './parts';
 import { IMAGES, LOOKS, VENV } from './paths';
 import type { IPlaceOptions } from './place';
 import { Place } from './place';
+import { System } from './system';
 
 export { expect };
 
@@ -42,6 +43,8 @@ declare global {
 }
 
 interface ITestFixtures {
+  /** Bring a batch system up, perhaps with lines of the site; `null` where it cannot be had. */
+  system: typeof System.start;
   /** Open a place of one's own; it is closed when the test ends. */
   ownPlace: (options?: IPlaceOptions) => Promise<Place>;
 }
@@ -53,9 +56,23 @@ interface IWorkerFixtures {
 
 /** Tests that share one server; those that kill theirs open one of their own. */
 export const test = plain.extend<ITestFixtures, IWorkerFixtures>({
-  ownPlace: [
+  // Ended after the places: it ends all that knows of it, their kernels too, and a server that is
+  // told to stop while it starts a kernel again never does (jupyter_server 2.21).
+  system: [
     // eslint-disable-next-line no-empty-pattern
-    async ({}, use, info) => {
+    async ({}, use) => {
+      const begun: System[] = [];
+      await use(async (...what) => {
+        const one = await System.start(...what);
+        begun.push(...(one ? [one] : []));
+        return one;
+      });
+      await Promise.all(begun.map(one => one.stop()));
+    },
+    { timeout: 300_000 }
+  ],
+  ownPlace: [
+    async ({ system: _first }, use, info) => {
       const opened: Place[] = [];
       await use(async options => {
         opened.push(await Place.open(options));

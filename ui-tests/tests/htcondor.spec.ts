@@ -14,7 +14,6 @@ import {
   picture,
   test
 } from '../harness/lab';
-import { System } from '../harness/system';
 
 /** A rule such as sites have; only a job that fills its memory comes near it. */
 const RULE = [
@@ -69,33 +68,30 @@ async function releaseWithMore(page: Page): Promise<void> {
 
 test('a notebook goes to HTCondor, and one that is held is let go with more', async ({
   page,
-  ownPlace
+  ownPlace,
+  system
 }) => {
-  const pool = await System.start('HTCondor', RULE);
+  const pool = await system('HTCondor', RULE);
   test.skip(pool === null, 'no HTCondor can be had here');
-  try {
-    const place = await ownPlace({ settings: pool?.settings });
-    place.notebook('greedy.ipynb', [GREEDY]);
-    await openLab(page, place, 'train.ipynb');
-    const open = await openForm(page);
-    const outlook = () => open.locator('.jp-Mlinfn-outlook');
-    await open.getByLabel('Place').selectOption('HTCondor');
-    await expect(open).toContainText('Models: NVIDIA A100, Tesla T4.');
-    await open.getByLabel('GPUs').fill('7');
-    await expect(outlook()).toContainText('2 GPUs, not 7');
-    await open.getByLabel('GPUs').fill('1');
-    await expect(outlook()).toContainText('room in this HTCondor pool now');
-    await noAxeViolations(page, '.jp-Mlinfn-submit');
-    await open.getByLabel('Charge to').scrollIntoViewIfNeeded();
-    await look(page, 'submit-htcondor');
-    const away = await submit(page);
-    await expect(await row(page, away)).toContainText('htcondor');
-    await shows(page, away, 'succeeded', 300);
-    const tab = await openJob(page, away);
-    await expect(tab).toContainText(/HTCondor · (pool · )?\d+/);
-    await look(page, 'job-htcondor');
-    await releaseWithMore(page);
-  } finally {
-    await pool?.stop();
-  }
+  const place = await ownPlace({ settings: pool?.settings });
+  place.notebook('greedy.ipynb', [GREEDY]);
+  await openLab(page, place, 'train.ipynb');
+  const open = await openForm(page);
+  const outlook = () => open.locator('.jp-Mlinfn-outlook');
+  await open.getByLabel('Place').selectOption('HTCondor');
+  await expect(open).toContainText('Models: NVIDIA A100, Tesla T4.');
+  await open.getByLabel('GPUs').fill('7');
+  await expect(outlook()).toContainText('2 GPUs, not 7');
+  await open.getByLabel('GPUs').fill('1');
+  await expect(outlook()).toContainText('room in this HTCondor pool now');
+  await noAxeViolations(page, '.jp-Mlinfn-submit');
+  await open.getByLabel('Charge to').scrollIntoViewIfNeeded();
+  await look(page, 'submit-htcondor');
+  const away = await submit(page);
+  await expect(await row(page, away)).toContainText('htcondor');
+  await shows(page, away, 'succeeded', 300);
+  const tab = await openJob(page, away);
+  await expect(tab).toContainText(/HTCondor · (pool · )?\d+/);
+  await look(page, 'job-htcondor');
+  await releaseWithMore(page);
 });

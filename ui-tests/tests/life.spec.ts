@@ -3,6 +3,7 @@
 import {
   form,
   JOBS,
+  openForm,
   openJob,
   pressSubmit,
   row,
@@ -188,6 +189,26 @@ test('every door leads to the form', async ({ page, place }) => {
   await expect(
     page.locator('.jp-Open-Dialog, .jp-Mlinfn-submit').first()
   ).toBeVisible();
+});
+
+test('the buttons of the form stay where they are while answers come', async ({
+  page,
+  place
+}) => {
+  let answer = () => {};
+  const answered = new Promise<void>(resolve => (answer = resolve));
+  await page.route(/\/v1\/jobs\/draft$/, async route => {
+    await answered;
+    await route.continue();
+  });
+  await page.setViewportSize({ width: 1400, height: 1200 });
+  await openLab(page, place, 'train.ipynb');
+  const open = await openForm(page);
+  const button = open.getByRole('button', { name: 'Submit', exact: true });
+  const before = await button.boundingBox();
+  answer();
+  await expect(open.locator('.jp-Mlinfn-outlook')).toContainText('starts now');
+  expect(await button.boundingBox()).toEqual(before);
 });
 
 test('without a hand on the keyboard the page lets the server sleep', async ({

@@ -7,7 +7,6 @@ import type { Page } from '@playwright/test';
 import { openForm, shows, submit } from '../harness/jobs';
 import { expect, look, openLab, test } from '../harness/lab';
 import type { Place } from '../harness/place';
-import { System } from '../harness/system';
 
 /** A seeded training whose weights, in a file, and whose metric depend on its parameters. */
 const TRAINING = `import hashlib, json, random
@@ -46,27 +45,24 @@ async function made(place: Place, id: string): Promise<string> {
 
 test('this machine, Slurm and HTCondor make the same of the same', async ({
   page,
-  ownPlace
+  ownPlace,
+  system
 }) => {
-  const systems = [await System.start('Slurm'), await System.start('HTCondor')];
+  const systems = [await system('Slurm'), await system('HTCondor')];
   const [slurm, pool] = systems;
-  try {
-    test.skip(!slurm || !pool, 'no Slurm or no HTCondor can be had here');
-    const settings = () => systems.flatMap(one => one?.settings() ?? []);
-    const place = await ownPlace({ settings });
-    place.notebook('training.ipynb', ['rate = 0.1\nseed = 7', TRAINING], {
-      parameters: true
-    });
-    await openLab(page, place, 'training.ipynb');
-    const here = await made(place, await send(page, 'This machine', '0.1'));
-    const there = await made(place, await send(page, 'Slurm', '0.1'));
-    const away = await made(place, await send(page, 'HTCondor', '0.1'));
-    await look(page, 'three-places');
-    expect([there, away]).toEqual([here, here]);
-    const other = await made(place, await send(page, 'HTCondor', '0.2'));
-    expect(other).not.toEqual(here);
-    expect(await made(place, await send(page, 'Slurm', '0.2'))).toEqual(other);
-  } finally {
-    await Promise.all(systems.map(async one => one?.stop()));
-  }
+  test.skip(!slurm || !pool, 'no Slurm or no HTCondor can be had here');
+  const settings = () => systems.flatMap(one => one?.settings() ?? []);
+  const place = await ownPlace({ settings });
+  place.notebook('training.ipynb', ['rate = 0.1\nseed = 7', TRAINING], {
+    parameters: true
+  });
+  await openLab(page, place, 'training.ipynb');
+  const here = await made(place, await send(page, 'This machine', '0.1'));
+  const there = await made(place, await send(page, 'Slurm', '0.1'));
+  const away = await made(place, await send(page, 'HTCondor', '0.1'));
+  await look(page, 'three-places');
+  expect([there, away]).toEqual([here, here]);
+  const other = await made(place, await send(page, 'HTCondor', '0.2'));
+  expect(other).not.toEqual(here);
+  expect(await made(place, await send(page, 'Slurm', '0.2'))).toEqual(other);
 });
