@@ -55,6 +55,8 @@ c.ConfigurableHTTPProxy.command = [
 ]
 
 told = os.environ.get("MLINFN_HUB_PASSWORD")
+if told and len(told) < 8:
+    raise SystemExit("MLINFN_HUB_PASSWORD has fewer than 8 characters. Without it one is made.")
 password = told or secrets.token_urlsafe(9)
 people = {"ada": MEMBER, "bea": MEMBER, "eve": []}
 login(c, "dummy", people=people, password=password)
