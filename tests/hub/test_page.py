@@ -212,6 +212,12 @@ def test_a_long_name_is_never_cut_by_a_list() -> None:
     assert sum("checked" in rest for _, _, rest in radios) == 1
 
 
+def test_of_what_any_number_may_be_taken_there_are_boxes_and_none_of_them_is_a_choice_too() -> None:
+    made = render(page("users/ai-infn"))
+    told = re.findall(r'<input[^>]*type="(\w+)"[^>]*name="areas--gpu" value="(\w*)"', made)
+    assert told == [("hidden", ""), ("checkbox", "data")]
+
+
 def test_what_is_not_kept_stands_on_the_card_it_is_of() -> None:
     told = {"gpu": ("Docker does not count 'fpga'.",), "small": ()}
     made = make_page(offer("users/ai-infn"), {}, (), NOW, unkept=told)
