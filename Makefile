@@ -24,6 +24,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 export SKIP_JUPYTER_BUILDER := 1
 JLPM := $(BIN)/jlpm
+RESULTS := .build/results
 SOURCES_TS := $(shell find src style schema -type f 2>/dev/null)
 
 help: ## show these commands
@@ -108,14 +109,16 @@ test-fast: install ## what you run all the time (under 3 minutes)
 
 unit: install .channels .systems
 	rm -rf .build/parts
-	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -k 'not kubernetes'
+	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	  --junitxml=$(RESULTS)/unit.xml -k 'not kubernetes'
 
 kubernetes-parts: $(STAMPS)/python ## build Kubernetes and Kueue for the tests, once (needs Go)
 	@$(BIN)/python -m tests.systems.kubernetes.building || \
 	  echo "The tests with a real Kubernetes are left out."
 
 kubernetes: install kubernetes-parts ## the tests that talk to a real Kubernetes
-	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -k kubernetes
+	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+	  --junitxml=$(RESULTS)/kubernetes.xml -k kubernetes
 
 minio: $(STAMPS)/python ## build MinIO for the tests of buckets and their keys, once (needs Go)
 	@nice -n 15 $(BIN)/python -m tests.systems.minio
@@ -138,12 +141,18 @@ check: lint types front
 # Most tests wait for a process or for the disk: one worker more than there are cores, and the
 # checks beside them. What Kubernetes is built from is compiled meanwhile, when it is not there yet.
 # Its tests give way to the browser, which a person's patience is measured by.
-test: install ## everything, ending with a table of the real parts
-	@mkdir -p .build
+test: install ## everything, ending with a table of the real parts, or with what failed
+	@mkdir -p .build && rm -rf $(RESULTS)
 	@nice -n 19 $(BIN)/python -m tests.systems.kubernetes.building >.build/kubernetes.log 2>&1 &
-	@$(MAKE) --no-print-directory --jobs=2 unit check
-	@$(MAKE) --no-print-directory --jobs=2 browser kubernetes-politely
-	@$(MAKE) --no-print-directory parts
+	@$(MAKE) --no-print-directory stages || { $(BIN)/python -m tests.failures; exit 1; }
+
+# A red stage does not keep the next from running: one run tells everything that is wrong.
+stages:
+	@red=; \
+	$(MAKE) --no-print-directory --keep-going --jobs=2 unit check || red=1; \
+	$(MAKE) --no-print-directory --keep-going --jobs=2 browser kubernetes-politely || red=1; \
+	$(MAKE) --no-print-directory parts; \
+	[ -z "$$red" ]
 
 CAMPAIGN_local = tests.faults.campaign $(N)
 CAMPAIGN_leases = tests.faults.leases $(N)
@@ -174,4 +183,4 @@ constraints: ## renew constraints.txt from .venv
 clean: ## remove what was built (not .venv)
 	rm -rf .build dist lib jupyter_mlinfn/labextension coverage
 
-.PHONY: help hub session-image minio kubernetes-parts kubernetes kubernetes-politely install lab channel .lab-environments .channels .systems lint types test-fast unit front browser parts test faults bench wheel openapi docs constraints clean
+.PHONY: help hub session-image minio kubernetes-parts kubernetes kubernetes-politely install lab channel .lab-environments .channels .systems lint types test-fast unit front browser parts test stages faults bench wheel openapi docs constraints clean

@@ -17,7 +17,11 @@ module.exports = {
   // deadlines are for what hangs: a loaded machine is slow, and nothing here is a measurement
   timeout: 600_000,
   expect: { timeout: 60_000 },
-  reporter: [['list']],
+  // the file is for `python -m tests.failures`
+  reporter: [
+    ['list'],
+    ['junit', { outputFile: '../.build/results/browser.xml' }]
+  ],
   use: {
     actionTimeout: 60_000,
     navigationTimeout: 120_000,

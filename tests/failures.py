@@ -1,0 +1,46 @@
+"""What failed, in one screen: the last thing that a red ``make test`` prints.
+
+Several stages run side by side and print between each other's lines, and who keeps only the end of
+a log would not learn why it is red. pytest and Playwright write JUnit's XML into ``FOLDER``;
+``python -m tests.failures`` prints the message of each failure, shortened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+FOLDER = Path(__file__).parent.parent / ".build" / "results"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_ROOM = 1500
+"""Characters for all messages together."""
+
+
+def found(folder: Path = FOLDER) -> Iterator[tuple[str, str]]:
+    """Name and message of each test that failed."""
+    for file in sorted(folder.glob("*.xml")):
+        for case in ElementTree.parse(file).iter("testcase"):
+            for fault in [*case.findall("failure"), *case.findall("error")]:
+                text = _COLOURS.sub("", fault.text or fault.get("message", ""))
+                yield f"{case.get('classname')}: {case.get('name')}", text.strip()
+
+
+def page(failures: list[tuple[str, str]]) -> str:
+    """For people; a sentence when no test failed."""
+    if not failures:
+        return "No test failed: what is red is said above (lint, types, jest or a stage's start)."
+    room = max(_ROOM // len(failures), 120)
+    return "\n".join(f"FAILED {name}\n{_essence(text, room)}" for name, text in failures)
+
+
+def _essence(text: str, room: int) -> str:
+    """The lines that say what was wrong: pytest's are marked with E, Playwright's come first."""
+    marked = [line for line in text.splitlines() if line.startswith("E  ")]
+    kept = "\n".join(marked) or "\n".join(line for line in text.splitlines() if line.strip())
+    return kept if len(kept) <= room else f"{kept[:room]}…"
+
+
+if __name__ == "__main__":
+    print(page(list(found())))
