@@ -1,6 +1,7 @@
 /** What a person does in JupyterLab, as functions; and the fixtures of the tests. */
 import AxeBuilder from '@axe-core/playwright';
-import { Page, expect, test as plain } from '@playwright/test';
+import { Page, TestInfo, expect, test as plain } from '@playwright/test';
+import * as fs from 'fs';
 import * as path from 'path';
 
 import { tookPart, pythonVersion } from './parts';
@@ -80,7 +81,7 @@ export const test = plain.extend<ITestFixtures, IWorkerFixtures>({
       });
       for (const place of opened) {
         if (info.status !== info.expectedStatus) {
-          await info.attach('logs', { body: place.logs() });
+          await keepLogs(info, place.logs());
         }
         await place.close();
       }
@@ -98,6 +99,13 @@ export const test = plain.extend<ITestFixtures, IWorkerFixtures>({
     { scope: 'worker', timeout: 300_000 }
   ]
 });
+
+/** Keep what the programs of a failed story wrote, beside its picture. */
+export async function keepLogs(info: TestInfo, logs: string): Promise<void> {
+  const file = info.outputPath('programs.log');
+  await fs.promises.writeFile(file, logs);
+  await info.attach('logs', { path: file });
+}
 
 /** Open JupyterLab, perhaps with a document that is in front then, in an empty workspace. */
 export async function openLab(

@@ -10,6 +10,7 @@ import { DockerHub } from '../harness/dockerhub';
 import {
   command,
   expect,
+  keepLogs,
   kernelReady,
   labReady,
   look,
@@ -36,7 +37,7 @@ const test = plain.extend<object, { site: DockerHub }>({
 
 test.afterEach(async ({ site }, info) => {
   if (info.status !== info.expectedStatus && !site.missing) {
-    await info.attach('logs', { body: site.logs() });
+    await keepLogs(info, site.logs());
   }
 });
 

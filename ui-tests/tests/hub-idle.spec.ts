@@ -9,6 +9,7 @@ import * as path from 'path';
 import { Hub } from '../harness/hub';
 import {
   expect,
+  keepLogs,
   labReady,
   noAxeViolations,
   noSidewaysScroll,
@@ -37,7 +38,7 @@ const test = plain.extend<object, { hub: Hub }>({
 
 test.afterEach(async ({ hub }, info) => {
   if (info.status !== info.expectedStatus) {
-    await info.attach('logs', { body: hub.logs() });
+    await keepLogs(info, hub.logs());
   }
 });
 

@@ -6,6 +6,7 @@ import * as path from 'path';
 import { Hub } from '../harness/hub';
 import {
   expect,
+  keepLogs,
   labReady,
   look,
   noAxeViolations,
@@ -49,7 +50,7 @@ test.beforeAll(() => {
 
 test.afterEach(async ({ hub }, info) => {
   if (info.status !== info.expectedStatus) {
-    await info.attach('logs', { body: hub.logs() });
+    await keepLogs(info, hub.logs());
   }
 });
 
