@@ -166,7 +166,7 @@ def build_request(path: Path, options: dict[str, Any]) -> JobRequest:
     from jupyter_mlinfn.model.jobs import JobRequest
 
     plain = (
-        *("name", "environment", "queue", "charge", "evictable", "try_first", "seed"),
+        *("environment", "queue", "charge", "evictable", "try_first", "seed"),
         *("retries", "retry_on", "notify", "secrets", "offload"),
     )
     taken = {key: options[key] for key in (*plain, "create_parameters_cell")}
@@ -174,6 +174,7 @@ def build_request(path: Path, options: dict[str, Any]) -> JobRequest:
     return validated(
         JobRequest,
         source=str(path),
+        name=options["name"] or None,
         raw_parameters=read_parameters(options["parameters"]),
         resources={key: value for key, value in resources.items() if value is not None},
         inputs=tuple(str(Path(name).absolute()) for name in options["inputs"]),

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from jupyter_mlinfn.cli import records, terminal, waiting
 from jupyter_mlinfn.cli.gpus import gpus_table, holder_words, in_order, signal_words
 from jupyter_mlinfn.cli.requests import exit_code_of, validated
+from jupyter_mlinfn.cli.submit import build_request, submit
 from jupyter_mlinfn.model.accelerators import (
     Accelerator,
     GpuSnapshot,
@@ -21,6 +23,7 @@ from jupyter_mlinfn.model.accelerators import (
     MigShape,
     Signal,
 )
+from jupyter_mlinfn.model.environment_tasks import LockPlatforms, Restore
 from jupyter_mlinfn.model.errors import InputError, Problem
 from jupyter_mlinfn.model.jobs import (
     EnvironmentName,
@@ -170,10 +173,50 @@ def test_what_can_be_corrected_decides_the_exit_code_of_a_draft() -> None:
     assert exit_code_of([wrong, gone]) == 2
 
 
+def test_an_empty_name_is_that_of_the_file(tmp_path: Path) -> None:
+    with submit.make_context("submit", ["fit.ipynb", "--name", ""]) as typed:
+        assert build_request(tmp_path / "fit.ipynb", typed.params).name is None
+
+
 def test_every_field_that_cannot_be_used_is_named() -> None:
     with pytest.raises(InputError) as raised:
         validated(JobRequest, source="", name="n" * 300)
     assert {problem.field for problem in raised.value.problems} == {"source", "name"}
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"resources": {"memory": 3}}, "memory: 1.0 MiB is the least; write a unit: 8GiB."),
+        ({"resources": {"gpu_memory": 8}}, "gpu_memory: 1.0 MiB is the least; write a unit: 8GiB."),
+        ({"retries": -1}, "retries: 0 is the least."),
+        ({"retries": 21}, "retries: 20 is the most."),
+        ({"name": "n" * 201}, "name: 200 characters are the most."),
+        ({"after": ("abcdefghij",) * 101}, "after: 100 are the most."),
+        ({"notify": ("me",)}, "notify: write lab, mail, or an address that begins with https://."),
+        ({"secrets": ("my key",)}, "secrets: a name begins with a letter"),
+        ({"resources": {"gpu_model": "A;B"}}, "gpu_model: a model has letters"),
+        ({"queue": "a b"}, "queue: no name has these characters."),
+    ],
+)
+def test_what_a_field_may_be_is_said_for_people(wish: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError) as raised:
+        validated(JobRequest, source="fit.ipynb", **wish)
+    assert raised.value.text.startswith(words)
+    assert len(raised.value.problems) == 1
+
+
+def test_what_is_asked_of_environments_is_said_for_people() -> None:
+    for model, wish in (
+        (LockPlatforms, {"name": "mine", "platforms": ("linux",)}),
+        (Restore, {"name": "mine", "digest": "newest"}),
+    ):
+        with pytest.raises(InputError) as raised:
+            validated(model, **wish)
+        told = " ".join(problem.text for problem in raised.value.problems)
+        assert "such as linux-64" in told or "8 to 64 of 0-9 and a-f" in told
+        assert "String" not in told
+        assert "Tuple" not in told
 
 
 GPU = Accelerator(
