@@ -10,8 +10,8 @@ import click
 from jupyter_mlinfn.cli.options import json_option
 
 if TYPE_CHECKING:
-    from jupyter_mlinfn.model.errors import Problem
-    from jupyter_mlinfn.model.plans import SpawnerKind
+    from jupyter_mlinfn.model.errors import Problem, Refused
+    from jupyter_mlinfn.model.plans import Identity, SpawnerKind
     from jupyter_mlinfn.profiles.document import Book
     from jupyter_mlinfn.profiles.reading import Reading
 
@@ -166,6 +166,8 @@ def render(
     options = {key: value for key, value in chosen.items() if value not in (None, ())}
     if resources:
         options["resources"] = dict(text.partition("=")[::2] for text in resources)
+    if not offer.profiles and chosen["profile"] not in together:
+        raise nothing_for(identity, file, book)
     plan = make_plan(book, offer, choose(offer, options), identity)
     emit(
         {
@@ -173,6 +175,21 @@ def render(
             "profile": plan.profile,
             "traits": traits_of(plan, kind, book.ceiling.roots),
         }
+    )
+
+
+def nothing_for(identity: Identity, file: Path, book: Book) -> Refused:
+    """The refusal of somebody who is offered nothing, in words for the administrator."""
+    from jupyter_mlinfn.model.errors import Refused
+    from jupyter_mlinfn.profiles.wording import people
+
+    groups = tuple(sorted({group for profile in book.profile for group in profile.groups}))
+    among = f"in {', '.join(sorted(identity.groups))}" if identity.groups else "in no group"
+    return Refused(
+        f"{file} offers nothing to {identity.name}, who is {among} here.",
+        code="nothing-offered",
+        field="profile",
+        hint=f"Name groups with --group. There are profiles for {people(groups)}.",
     )
 
 

@@ -11,6 +11,24 @@ import pytest
 from jupyter_mlinfn.cli.main import main
 from tests.profiles.files import TEXT
 
+SMALL = """
+schema = 1
+[ceiling]
+cpu = 4
+memory = "8GiB"
+registries = ["harbor.example.org/"]
+[image.lab]
+title = "JupyterLab"
+reference = "harbor.example.org/lab:1"
+[[profile]]
+name = "cpu"
+title = "Without a GPU"
+groups = ["users/physics"]
+images = ["lab"]
+cpu = [2]
+memory = ["4GiB"]
+"""
+
 
 @pytest.fixture
 def offer(tmp_path: Path) -> Path:
@@ -121,6 +139,20 @@ def test_render_refuses_as_the_hub_would(
     ended, out, err = printed(capsys, "render", offer, *arguments)
     assert (ended, out) == (code, "")
     assert words in err
+
+
+def test_render_for_somebody_without_a_profile_tells_the_admin_whom_there_is_one_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "profiles.toml"
+    file.write_text(SMALL)
+    wish = ("render", file, "--spawner", "docker", "--user", "ada")
+    ended, out, err = printed(capsys, *wish)
+    assert (ended, out) == (4, "")
+    assert f"{file} offers nothing to ada, who is in no group here." in err
+    assert "--group. There are profiles for members of users/physics." in err
+    assert "who is in users/maths here" in printed(capsys, *wish, "--group", "users/maths")[2]
+    assert printed(capsys, *wish, "--group", "users/physics")[0] == 0
 
 
 def test_diff_says_what_changes_for_whom(offer: Path, capsys: pytest.CaptureFixture[str]) -> None:
