@@ -23,6 +23,10 @@ MAX_MEMORY = 2**50
 MAX_DURATION = 366 * 86400
 MAX_COUNT = 100_000
 
+_TENTHS_BELOW = 10
+_NOISE = 1e-6
+"""Tenths of a second; 2.3 * 10 is a little less than 23."""
+
 
 def parse_memory(text: str, *, field: str = "memory") -> int:
     """Bytes of ``8GiB``, ``512M``, ``1.5g`` or a plain number of bytes.
@@ -97,8 +101,14 @@ def show_memory(amount: int) -> str:
 
 
 def show_duration(seconds: float) -> str:
-    """``5400`` → ``1 h 30 min``; below a minute ``42 s``; above two days ``3 d 4 h``."""
+    """``5400`` → ``1 h 30 min``; below a minute ``42 s``, below ten seconds ``0.5 s``; above two
+    days ``3 d 4 h``. Cut, not rounded, as the panels do."""
     whole = int(seconds)
+    tenths = int(seconds * 10 + _NOISE)
+    if 0 < seconds < _TENTHS_BELOW and tenths % 10:
+        return f"{tenths // 10}.{tenths % 10} s"
+    if 0 < seconds and not tenths:
+        return "less than 0.1 s"
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

@@ -24,9 +24,24 @@ export function showShare(used: number, total: number): string {
   return `${(used / factor).toFixed(1)} / ${number} ${unit}`;
 }
 
-/** `5400` → `1 h 30 min`; below a minute `42 s`; from two days on `3 d 4 h`. */
+/** Seconds below which tenths of them are told. */
+const TENTHS_BELOW = 10;
+/** Tenths of a second: 2.3 * 10 is a little less than 23. */
+const NOISE = 1e-6;
+
+/**
+ * `5400` → `1 h 30 min`; below a minute `42 s`, below ten seconds `0.5 s`; from two days on
+ * `3 d 4 h`. Cut, not rounded, as the terminal does.
+ */
 export function showDuration(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
+  const tenths = Math.floor(seconds * 10 + NOISE);
+  if (seconds > 0 && seconds < TENTHS_BELOW && tenths % 10) {
+    return `${Math.floor(tenths / 10)}.${tenths % 10} s`;
+  }
+  if (seconds > 0 && !tenths) {
+    return 'less than 0.1 s';
+  }
   if (whole < 60) {
     return `${whole} s`;
   }

@@ -22,14 +22,25 @@ it('shows used and total in one unit', () => {
   expect(showShare(512 * 2 ** 20, 10 * 2 ** 30)).toBe('0.5 / 10.0 GiB');
 });
 
+// the same table as in tests/test_durations.py
 it.each([
+  [0, '0 s'],
+  [0.04, 'less than 0.1 s'],
+  [0.5, '0.5 s'],
+  [0.999, '0.9 s'],
+  [1, '1 s'],
+  [2.3, '2.3 s'],
+  [3.04, '3 s'],
+  [9.97, '9.9 s'],
+  [10.9, '10 s'],
   [42, '42 s'],
+  [59.9, '59 s'],
   [60, '1 min'],
   [61, '1 min 1 s'],
   [5400, '1 h 30 min'],
   [47 * 3600, '47 h'],
   [76 * 3600, '3 d 4 h']
-])('%d seconds', (seconds, text) => {
+])('%p seconds', (seconds, text) => {
   expect(showDuration(seconds)).toBe(text);
 });
 
