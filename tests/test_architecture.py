@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,17 +65,24 @@ MAY_SOLVE = ("environments/engine/", "environments/locks/shim/")
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
-def modules() -> list[Path]:
+@cache
+def modules() -> tuple[Path, ...]:
     """All Python files of the package that are written by hand."""
-    return sorted(
+    found = sorted(
         path
         for path in PACKAGE.rglob("*.py")
         if path.name != "_version.py" and "labextension" not in path.parts
     )
+    return tuple(found)
 
 
-def imports_of(path: Path) -> Iterator[str]:
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
     """Absolute names of everything a file imports, in functions and type checks too."""
+    return tuple(_imports_of(path))
+
+
+def _imports_of(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -102,45 +111,56 @@ def allowed_for(path: Path) -> set[str]:
     return ROOMS_BELOW[room] | {room}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_point_down(path: Path) -> None:
-    if path == PACKAGE / "__init__.py":
-        return
-    allowed = allowed_for(path)
-    for name in imports_of(path):
-        if name.startswith("jupyter_mlinfn."):
-            target = name.split(".")[1]
-            assert target in allowed or target == "_version", (
-                f"{path.relative_to(PACKAGE)} imports {name}; allowed: {sorted(allowed)}"
-            )
+ROOMS = sorted({room_of(path) for path in modules()} - {"__init__"})
+in_each_room = pytest.mark.parametrize("room", ROOMS)
+"""A test for each room, not for each file: hundreds of files would be thousands of tests."""
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_model_is_pure_and_special_rights_stay_in_their_rooms(path: Path) -> None:
-    import sys
-
-    if path == PACKAGE / "__init__.py":
-        return
-    room = room_of(path)
-    tops = {name.split(".")[0] for name in imports_of(path)}
-    if room in PURE:
-        strangers = tops - set(sys.stdlib_module_names) - PURE[room] - {"jupyter_mlinfn"}
-        assert not strangers, f"model imports {strangers}"
-        assert not tops & {"subprocess", "socket", "sqlite3", "threading", "asyncio"}
-    if room not in MAY_START_PROGRAMS and room != "magics":
-        assert "subprocess" not in tops, f"{path}: only process/ starts programs"
-    if room not in MAY_OPEN_DATABASES:
-        assert "sqlite3" not in tops, f"{path}: only database/ opens databases"
+def in_room(room: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each file of a room, as the package sees it, with what it imports."""
+    for path in modules():
+        if room_of(path) == room:
+            yield path.relative_to(PACKAGE).as_posix(), imports_of(path)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_the_solver_is_loaded_by_programs_of_its_own_alone(path: Path) -> None:
-    relative = path.relative_to(PACKAGE).as_posix()
-    if not relative.startswith(MAY_SOLVE):
-        assert not {name.split(".")[0] for name in imports_of(path)} & SOLVERS
-    if not relative.startswith("environments/"):
-        engine = [n for n in imports_of(path) if n.startswith("jupyter_mlinfn.environments.engine")]
-        assert not engine, f"{relative} loads the engine into a server or the command line"
+def tops_of(names: Iterable[str]) -> set[str]:
+    return {name.split(".")[0] for name in names}
+
+
+@in_each_room
+def test_imports_point_down(room: str) -> None:
+    for file, names in in_room(room):
+        allowed = allowed_for(PACKAGE / file)
+        for name in names:
+            if name.startswith("jupyter_mlinfn."):
+                target = name.split(".")[1]
+                assert target in allowed or target == "_version", (
+                    f"{file} imports {name}; allowed: {sorted(allowed)}"
+                )
+
+
+@in_each_room
+def test_model_is_pure_and_special_rights_stay_in_their_rooms(room: str) -> None:
+    for file, names in in_room(room):
+        tops = tops_of(names)
+        if room in PURE:
+            strangers = tops - set(sys.stdlib_module_names) - PURE[room] - {"jupyter_mlinfn"}
+            assert not strangers, f"{file} of the model imports {strangers}"
+            assert not tops & {"subprocess", "socket", "sqlite3", "threading", "asyncio"}, file
+        if room not in MAY_START_PROGRAMS and room != "magics":
+            assert "subprocess" not in tops, f"{file}: only process/ starts programs"
+        if room not in MAY_OPEN_DATABASES:
+            assert "sqlite3" not in tops, f"{file}: only database/ opens databases"
+
+
+@in_each_room
+def test_the_solver_is_loaded_by_programs_of_its_own_alone(room: str) -> None:
+    for file, names in in_room(room):
+        if not file.startswith(MAY_SOLVE):
+            assert not tops_of(names) & SOLVERS, file
+        if not file.startswith("environments/"):
+            engine = [one for one in names if one.startswith("jupyter_mlinfn.environments.engine")]
+            assert not engine, f"{file} loads the engine into a server or the command line"
 
 
 @pytest.mark.parametrize("corner", CORNERS)
@@ -162,8 +182,6 @@ def test_every_room_is_known() -> None:
 
 
 def test_the_shim_needs_nothing_but_the_standard_library_and_ipython() -> None:
-    import sys
-
     for name in ("shim/mlinfn.py", "checkpoints.py", "cells.py"):
-        tops = {found.split(".")[0] for found in imports_of(PACKAGE / "magics" / name)}
+        tops = tops_of(imports_of(PACKAGE / "magics" / name))
         assert tops <= set(sys.stdlib_module_names) | {"IPython"}, name
