@@ -17,6 +17,7 @@ from jupyter_mlinfn.model.quantities import show_duration
         (0.999, "0.9 s"),
         (1, "1 s"),
         (2.3, "2.3 s"),
+        (2.9999999, "3 s"),
         (3.04, "3 s"),
         (9.97, "9.9 s"),
         (10.9, "10 s"),

@@ -25,7 +25,7 @@ MAX_COUNT = 100_000
 
 _TENTHS_BELOW = 10
 _NOISE = 1e-6
-"""Tenths of a second; 2.3 * 10 is a little less than 23."""
+"""What floating point leaves: 2.3 * 10 is a little less than 23."""
 
 
 def parse_memory(text: str, *, field: str = "memory") -> int:
@@ -103,11 +103,11 @@ def show_memory(amount: int) -> str:
 def show_duration(seconds: float) -> str:
     """``5400`` → ``1 h 30 min``; below a minute ``42 s``, below ten seconds ``0.5 s``; above two
     days ``3 d 4 h``. Cut, not rounded, as the panels do."""
-    whole = int(seconds)
+    whole = max(0, int(seconds + _NOISE))
     tenths = int(seconds * 10 + _NOISE)
     if 0 < seconds < _TENTHS_BELOW and tenths % 10:
         return f"{tenths // 10}.{tenths % 10} s"
-    if 0 < seconds and not tenths:
+    if seconds > 0 and not tenths:
         return "less than 0.1 s"
     if whole < 60:
         return f"{whole} s"

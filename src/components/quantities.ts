@@ -26,7 +26,7 @@ export function showShare(used: number, total: number): string {
 
 /** Seconds below which tenths of them are told. */
 const TENTHS_BELOW = 10;
-/** Tenths of a second: 2.3 * 10 is a little less than 23. */
+/** What floating point leaves: 2.3 * 10 is a little less than 23. */
 const NOISE = 1e-6;
 
 /**
@@ -34,7 +34,7 @@ const NOISE = 1e-6;
  * `3 d 4 h`. Cut, not rounded, as the terminal does.
  */
 export function showDuration(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds));
+  const whole = Math.max(0, Math.floor(seconds + NOISE));
   const tenths = Math.floor(seconds * 10 + NOISE);
   if (seconds > 0 && seconds < TENTHS_BELOW && tenths % 10) {
     return `${Math.floor(tenths / 10)}.${tenths % 10} s`;
