@@ -280,8 +280,6 @@ class Workbench:
         from jupyter_mlinfn.jobs.submission import Submission
 
         settings = self.settings
-        options = {"slurm": settings.slurm_options, "kubernetes": settings.kubernetes_options}
-        evictable = {name: told.get("evictable_queue", "") for name, told in options.items()}
         return Submission(
             store=self.store,
             folders=self.folders,
@@ -294,7 +292,7 @@ class Workbench:
             answer_within=self.settings.answer_seconds,
             shared_folders=dict(self.settings.shared_folders),
             wishing=self.wishing,
-            queues=OfferedQueues(tuple(settings.queues), evictable),
+            queues=OfferedQueues(tuple(settings.queues)),
         )
 
     @built_once

@@ -5,10 +5,11 @@ A word to people, and no wall: what somebody may use is the batch system's to sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from jupyter_mlinfn.jobs.backends.evictable import evictable_queues
 from jupyter_mlinfn.jobs.backends.protocol import Backend
 from jupyter_mlinfn.model.errors import InputError, MlinfnError
 from jupyter_mlinfn.model.offer import Queue
@@ -16,14 +17,12 @@ from jupyter_mlinfn.model.offer import Queue
 
 @dataclass(frozen=True)
 class OfferedQueues:
-    """``names`` of any back-end; none: whatever there is. ``evictable`` are the queues, by
-    back-end, that the site has for jobs that may be evicted.
+    """``names`` of any back-end; none: whatever there is.
 
     A back-end without queues is not touched by this.
     """
 
     names: tuple[str, ...] = ()
-    evictable: Mapping[str, str] = field(default_factory=dict)
 
     def among(self, queues: Sequence[Queue]) -> tuple[Queue, ...]:
         """Those of ``queues`` that are offered, in the order of the offer; one is the default."""
@@ -57,8 +56,10 @@ class OfferedQueues:
         if queue is not None or not offered:
             own = ", ".join(one.name for one in offered) or f"none of {backend.title}"
             raise self._not_offered(queue, own)
-        if evictable and (named := self.evictable.get(backend.name)) in self.names:
-            return named
+        names = [one.name for one in offered]
+        for named in evictable_queues(backend) if evictable else ():
+            if named in names:
+                return named
         return next(one.name for one in offered if one.default)
 
     def _told(self) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlinfn.jobs.backends.evictable import evictable_queues
 from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.jobs.queues import OfferedQueues
 from jupyter_mlinfn.jobs.store import JobStore
@@ -13,10 +14,11 @@ from jupyter_mlinfn.jobs.submission import Submission
 from jupyter_mlinfn.model.errors import InputError, Problem, Unavailable
 from jupyter_mlinfn.model.jobs import JobRequest, Resources
 from jupyter_mlinfn.model.offer import Queue
-from jupyter_mlinfn.settings import load_settings
+from jupyter_mlinfn.settings import Mlinfn, load_settings
+from jupyter_mlinfn.workbench import Workbench
 from tests.jobs.workplace import Kernels, Listener, code, write_notebook
 
-OFFERED = OfferedQueues(("ai-infn", "leonardo", "night"), {"slurm": "night"})
+OFFERED = OfferedQueues(("ai-infn", "leonardo", "night"))
 SLURM = ("debug", "leonardo", "night")
 NOT_OFFERED = "Your profile does not offer the queue 'debug': it offers leonardo, night."
 
@@ -24,8 +26,9 @@ NOT_OFFERED = "Your profile does not offer the queue 'debug': it offers leonardo
 class Batch(Listener):
     """A batch system with queues, the first of them its default."""
 
-    def __init__(self, name: str, *queues: str) -> None:
+    def __init__(self, name: str, *queues: str, evictable: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self.evictable_queues = evictable
         self.name = name  # type: ignore[misc]
         self.title = name.capitalize()  # type: ignore[misc]
         self.there = queues
@@ -50,7 +53,9 @@ def notebook(work: Path) -> Path:
 
 @pytest.fixture
 def desk(store: JobStore, folders: JobFolders) -> Submission:
-    slurm, kubernetes = Batch("slurm", *SLURM), Batch("kubernetes", "ai-infn", "other")
+    # a queue that the system does not have, one that is not offered, and the one to take
+    slurm = Batch("slurm", *SLURM, evictable=("ai-infn", "debug", "night"))
+    kubernetes = Batch("kubernetes", "ai-infn", "other")
     there = {one.name: one for one in (Listener(), slurm, kubernetes)}
     return Submission(store, folders, there, Kernels(), user="me", queues=OFFERED)
 
@@ -104,6 +109,25 @@ def test_who_names_no_queue_gets_one_of_the_offer_and_never_the_system_s_own(
     assert desk.draft(asked).ok
     job = desk.submit(asked)
     assert (job.backend, job.queue) == (backend, goes_to)
+
+
+def test_our_back_ends_say_which_queues_the_site_has_for_evictable_jobs(tmp_path: Path) -> None:
+    settings = Mlinfn(
+        data_dir=str(tmp_path / "data"),
+        slurm_options={"evictable_queue": "night"},
+        kubernetes_options={"queue": "ml"},
+    )
+    there = Workbench(settings).backends
+    assert {name: evictable_queues(one) for name, one in there.items()} == {
+        "local": (), "slurm": ("night",), "htcondor": (), "kubernetes": (),
+    }  # fmt: skip
+    vkd = Mlinfn(
+        data_dir=str(tmp_path / "data"),
+        kubernetes_options={"evictable_queue": "late"},
+        kubernetes_vkd={"url": "http://127.0.0.1:1"},
+    )
+    for one in (vkd, Mlinfn(data_dir=vkd.data_dir, kubernetes_options=vkd.kubernetes_options)):
+        assert evictable_queues(Workbench(one).backends["kubernetes"]) == ("late",)
 
 
 def test_a_silent_system_wants_a_name_and_one_without_an_offered_queue_is_told() -> None:

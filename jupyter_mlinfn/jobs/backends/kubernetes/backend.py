@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from jupyter_mlinfn.jobs.backends.arrays import ArrayBackend
+from jupyter_mlinfn.jobs.backends.evictable import told_queues
 from jupyter_mlinfn.jobs.backends.handing import Handing
 from jupyter_mlinfn.jobs.backends.kubernetes import offloading, parsing, room, seen, where
 from jupyter_mlinfn.jobs.backends.kubernetes.calls import ACCOUNT, Absent, Calls, Exists
@@ -65,6 +66,11 @@ class KubernetesBackend(ArrayBackend):
         self._handing = Handing(self.name, self.title, on_its_way=0.0)
 
     # --- what there is --------------------------------------------------------------------------
+
+    @property
+    def evictable_queues(self) -> tuple[str, ...]:
+        """Kueue's queue that the site has for jobs that may be evicted."""
+        return told_queues(self._site.get("evictable_queue"))
 
     def missing(self) -> str:
         """Whether somebody can be asked, and whether it is known how a job's pod looks."""

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from jupyter_mlinfn.jobs.after import unfinished
 from jupyter_mlinfn.jobs.backends.arrays import ArrayBackend
+from jupyter_mlinfn.jobs.backends.evictable import told_queues
 from jupyter_mlinfn.jobs.backends.limits import WIDEST
 from jupyter_mlinfn.jobs.backends.protocol import BackendContext, SlurmSettings
 from jupyter_mlinfn.jobs.backends.remembering import Remembered
@@ -77,6 +78,11 @@ class SlurmBackend(ArrayBackend):
         return self.travels
 
     # --- what there is --------------------------------------------------------------------------
+
+    @property
+    def evictable_queues(self) -> tuple[str, ...]:
+        """The partition that the site has for jobs that may be evicted."""
+        return told_queues(self._site.get("evictable_queue"))
 
     def missing(self) -> str:
         """Which of Slurm's programs are not here."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from jupyter_mlinfn.jobs.backends.arrays import ArrayBackend
+from jupyter_mlinfn.jobs.backends.evictable import told_queues
 from jupyter_mlinfn.jobs.backends.kubernetes import room, where
 from jupyter_mlinfn.jobs.backends.kubernetes.parsing import LocalQueue
 from jupyter_mlinfn.jobs.backends.kubernetes.vkd import reading
@@ -63,6 +64,11 @@ class VkdBackend(ArrayBackend):
         self._no_logs_until = 0.0
 
     # --- what there is --------------------------------------------------------------------------
+
+    @property
+    def evictable_queues(self) -> tuple[str, ...]:
+        """vkd's queue that the site has for jobs that may be evicted."""
+        return told_queues(self._site.get("evictable_queue"))
 
     def missing(self) -> str:
         """What is wrong with the settings. Nobody is asked."""
