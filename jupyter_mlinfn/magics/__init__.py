@@ -15,6 +15,7 @@ from pathlib import Path
 
 _MODULES = {"ipykernel_launcher", "ipykernel"}
 _OPTION = "--IPKernelApp.code_to_run="
+_NO_HISTORY = "--HistoryManager.enabled=False"
 _START = """\
 import sys, importlib.util as u
 sys.path.append({folder!r})
@@ -63,15 +64,34 @@ def with_magics(command: Sequence[str], kernel_id: str) -> list[str]:
     A line that already carries code keeps it, and goes without the magics.
     """
     words = list(command)
-    modules = [i for i, pair in enumerate(itertools.pairwise(words), 1) if _is_kernel(pair)]
-    if not modules:
+    own = _own_words(words)
+    if own is None:
         return words
-    own = words[modules[0] + 1 :]
     if any(word in {"-c", "--c"} or word.startswith("--c=") for word in own):
         return words
     if any("code_to_run" in word for word in own):
         return words
     return [*words, _OPTION + start_code(kernel_id)]
+
+
+def without_history(command: Sequence[str]) -> list[str]:
+    """The kernel's command line, with no history on disk if it starts ipykernel; else as it is.
+
+    What a job runs is nothing that the person typed, and many jobs write one file at once.
+    ``enabled=False`` and not a file in memory: nothing is opened, and ``In`` and ``Out`` are
+    there without it (IPython's ``HistoryManager``). A line that says so itself keeps its own word.
+    """
+    words = list(command)
+    own = _own_words(words)
+    if own is None or any("HistoryManager." in word for word in own):
+        return words
+    return [*words, _NO_HISTORY]
+
+
+def _own_words(words: list[str]) -> list[str] | None:
+    """What follows ``-m ipykernel_launcher`` on a line; ``None`` where it starts none."""
+    modules = [i for i, pair in enumerate(itertools.pairwise(words), 1) if _is_kernel(pair)]
+    return words[modules[0] + 1 :] if modules else None
 
 
 def _is_kernel(pair: tuple[str, str]) -> bool:

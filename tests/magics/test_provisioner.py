@@ -7,7 +7,13 @@ import sys
 
 import pytest
 
-from jupyter_mlinfn.magics import own_program, shim_folder, start_code, with_magics
+from jupyter_mlinfn.magics import (
+    own_program,
+    shim_folder,
+    start_code,
+    with_magics,
+    without_history,
+)
 
 FILE = ("-f", "/run/kernel-1.json")
 
@@ -43,6 +49,16 @@ def test_ipython_kernels_get_one_word_more(command: list[str]) -> None:
 @pytest.mark.parametrize("command", OTHERS, ids=" ".join)
 def test_other_kernels_stay_as_they_are(command: list[str]) -> None:
     assert with_magics(command, "an-id") == command
+    assert without_history(command) == command
+
+
+@pytest.mark.parametrize("command", KERNELS, ids=" ".join)
+def test_a_job_s_ipython_kernel_keeps_no_history_unless_its_line_says_so(
+    command: list[str],
+) -> None:
+    assert without_history(command) == [*command, "--HistoryManager.enabled=False"]
+    own = [*command, "--HistoryManager.hist_file=/scratch/history.sqlite"]
+    assert without_history(own) == own
 
 
 @pytest.mark.parametrize("own", [["-c", "x = 1"], ["--IPKernelApp.code_to_run=x = 1"], ["--c=x"]])

@@ -24,7 +24,7 @@ from typing import Any
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, Slot
 from jupyter_mlinfn.jobs.runner.logfile import LogFile
 from jupyter_mlinfn.jobs.runner.outcome import Ended, Outcome
-from jupyter_mlinfn.magics import with_magics
+from jupyter_mlinfn.magics import with_magics, without_history
 from jupyter_mlinfn.process.child import Child, on_cpus, start_child
 from jupyter_mlinfn.process.durable import write_atomically
 
@@ -64,9 +64,8 @@ def start_kernel(folder: AttemptFolder, spec: Mapping[str, Any], log: LogFile) -
     }
     argv = [_TEMPLATE.sub(lambda m: values.get(m[1], m[0]), word) for word in command["argv"]]
     argv[0] = program(argv[0], environ, command["display_name"])
-    process = start_program(
-        with_magics(argv, f"job-{spec['id']}"), folder, environ, workdir(folder, spec), log
-    )
+    argv = with_magics(without_history(argv), f"job-{spec['id']}")
+    process = start_program(argv, folder, environ, workdir(folder, spec), log)
     return StartedKernel(process, connection, command.get("interrupt_mode", "signal"))
 
 

@@ -47,6 +47,20 @@ def test_parameters_modules_and_working_folder(tmp_path: Path) -> None:
     assert texts(end["output"])[2] == f"captured 7 {tmp_path / 'work'} 7\n"
 
 
+def test_a_kernel_of_a_job_writes_no_history_of_what_she_types(tmp_path: Path) -> None:
+    profiles = tmp_path / "ipython"
+    folder = make_attempt(
+        tmp_path,
+        "6 * 7",
+        "print(Out[1], In[1], _, _i)",
+        "print(get_ipython().ipython_dir)",
+    )
+    end = run_to_end(folder, {"IPYTHONDIR": str(profiles)})
+    assert end["state"] == "succeeded"
+    assert texts(end["output"])[1:] == ["42 6 * 7 42 6 * 7\n", f"{profiles}\n"]
+    assert not list(profiles.rglob("history*"))
+
+
 def test_a_vanished_working_folder_is_replaced_by_the_bundle(tmp_path: Path) -> None:
     folder = make_attempt(tmp_path, "import os; print(os.getcwd())")
     (tmp_path / "work").rmdir()
