@@ -93,6 +93,8 @@ class JobsHandler(BrokerHandler):
     """``jobs``."""
 
     largest = LARGEST_JOB
+    body_is = "This Job"
+    shorten = "Give what is large to the job in a file of one of its areas, not as a parameter."
 
     async def get(self) -> None:
         """Her own."""
@@ -198,6 +200,10 @@ class SecretsHandler(BrokerHandler):
     """``secrets``: they are made, renewed and removed, and never shown."""
 
     largest = LARGEST_SECRET
+    body_is = "This Secret"
+    shorten = (
+        "Declare fewer or shorter secrets for the job; a large file belongs in one of its areas."
+    )
 
     async def post(self) -> None:
         """That of a job."""

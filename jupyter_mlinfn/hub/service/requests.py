@@ -7,6 +7,7 @@ foreign page could make a browser send; a request that comes from a page is refu
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Mapping
@@ -19,10 +20,12 @@ from tornado import web
 from tornado.httpserver import HTTPServer
 
 from jupyter_mlinfn.hub.service.asking import Asking, Model, NoToken
+from jupyter_mlinfn.hub.service.bodies import PASSED_OVER, MeasuringServer
 from jupyter_mlinfn.model.errors import InputError, MlinfnError
+from jupyter_mlinfn.model.quantities import show_memory
 
 LARGEST: Final = 4096
-"""Bytes of a body. What is said to be longer is not read."""
+"""Bytes of a body. What is said to be longer is refused before it is read."""
 JSON: Final = "application/json"
 PORT_PATIENCE: Final = 20.0
 
@@ -34,7 +37,7 @@ _CODES: Final[Mapping[int, tuple[str, str]]] = {
     403: ("not-allowed", "You may not do this."),
     404: ("not-found", "There is nothing of this name."),
     405: ("verb", "This cannot be asked in this way."),
-    413: ("too-long", "This request is too long."),
+    413: ("too-long", "{what} is too long: it may have {most} at most. {do}"),
 }
 
 
@@ -42,11 +45,14 @@ class GuardedHandler(web.RequestHandler):
     """Checks of every request, answers as JSON, errors as problem documents.
 
     ``open``: everybody may ask; ``largest``: bytes of a body; ``log``: where a fault of ours goes.
+    ``body_is`` and ``shorten`` say of a body that is longer what it is and what to do.
     ``asker`` is the hub's word on who asks.
     """
 
     open = False
     largest = LARGEST
+    body_is = "The body of this request"
+    shorten = "Send less."
     log = logging.getLogger("mlinfn-service")
     asking: Asking
     asker: Model
@@ -110,12 +116,14 @@ class GuardedHandler(web.RequestHandler):
         elif isinstance(raised, web.HTTPError) and raised.reason == "foreign-origin":
             code, text = "foreign-origin", "Pages of other sites may not ask here."
         elif status_code == 413:
-            text = f"A request may have {self.largest} bytes at most."
+            most = show_memory(self.largest)
+            text = text.format(what=self.body_is, most=most, do=self.shorten)
         self.set_status(status_code)
         self.set_header("Content-Type", "application/problem+json")
         title = HTTPStatus(status_code).phrase
         told = {"title": title, "status": status_code, "code": code, "detail": text}
-        self.finish({**told, "problems": several} if several else told)
+        # as text: tornado calls every dict it writes application/json
+        self.finish(json.dumps({**told, "problems": several} if several else told))
 
     def log_exception(self, *raised: Any) -> None:
         """What is expected is no news; a fault of ours is logged with its trace."""
@@ -144,14 +152,17 @@ class UnknownHandler(GuardedHandler):
 
 
 def http_server(app: web.Application, largest: int = 16 * LARGEST) -> HTTPServer:
-    """A server that does not read what is too long, nor wait for who does not speak."""
-    return HTTPServer(
+    """A server that does not keep what is too long, nor wait for who does not speak. ``largest`` is
+    the most that any of the handlers takes."""
+    server = MeasuringServer(
         app,
-        max_body_size=largest,
+        max_body_size=PASSED_OVER,
         max_header_size=16 * LARGEST,
         idle_connection_timeout=60,
         body_timeout=60,
     )
+    server.largest = largest
+    return server
 
 
 async def listen(server: HTTPServer, host: str, port: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlinfn.model.kubernetes import OWNER
-from tests.hub.broker.answering import JOBS, PODS, SECRETS, Here
+from tests.hub.broker.answering import JOBS, PODS, PREFIX, SECRETS, Here
 from tests.hub.broker.offers import ADA, BOB, allow, book, job
 
 KUEUE = "/apis/kueue.x-k8s.io"
@@ -218,6 +219,27 @@ def test_documents_are_json_and_not_too_long(here: Here, manifest: dict[str, Any
     assert here.ask("DELETE", f"{JOBS}/{NAME}", body=b" " * 5000)[0] == 413
     twice = json.dumps(manifest).replace('"kind":', '"kind": "Job", "kind":', 1).encode()
     assert code(here.ask("POST", JOBS, body=twice)) == (400, "bad-input")
+    assert not here.asked
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("size", [2**20 + 1, 5 * 2**20])
+@pytest.mark.parametrize(
+    ("path", "what", "most"), [(JOBS, "This Job", "256.0 KiB"), (SECRETS, "This Secret", "1.0 MiB")]
+)
+def test_a_body_of_any_length_is_refused_in_words(
+    here: Here, path: str, what: str, most: str, size: int, chunked: bool
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", here.port, timeout=60)
+    headers = {"Authorization": "token ada-session", "Content-Type": "application/json"}
+    body = iter([b" " * 2**20, b" " * (size - 2**20)]) if chunked else b" " * size
+    connection.request("POST", PREFIX + path[1:], body, headers, encode_chunked=chunked)
+    answer = connection.getresponse()
+    told = json.loads(answer.read())
+    connection.close()
+    assert (answer.status, told["status"], told["code"]) == (413, 413, "too-long")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert told["detail"].startswith(f"{what} is too long: it may have {most} at most. ")
     assert not here.asked
 
 
