@@ -1,4 +1,5 @@
 /** A hub with a Docker engine, PostgreSQL and an OpenID provider, all of them real programs. */
+import { spawnSync } from 'child_process';
 import * as fs from 'fs';
 import * as path from 'path';
 
@@ -18,7 +19,8 @@ try:
     site.iam.person("ada", MEMBERS)
     site.iam.person("eve", "users/other")
     told = {"url": site.hub.url, "issuer": site.iam.issuer, "areas": str(site.areas)}
-    print(json.dumps(told | {"logs": str(site.hub.work)}), flush=True)
+    told |= {"logs": str(site.hub.work), "engine": site.engine.url}
+    print(json.dumps(told), flush=True)
     input()
 except EOFError:
     pass
@@ -32,6 +34,7 @@ interface ITold {
   issuer: string;
   areas: string;
   logs: string;
+  engine: string;
 }
 
 export class DockerHub {
@@ -53,6 +56,7 @@ export class DockerHub {
     this.issuer = told.issuer;
     this._areas = told.areas;
     this._logs = told.logs;
+    this._engine = told.engine;
   }
 
   readonly missing: string;
@@ -68,8 +72,12 @@ export class DockerHub {
     );
   }
 
-  logs(): string {
-    return fs.readFileSync(path.join(this._logs, 'hub.log'), 'utf-8');
+  /** What the hub wrote, and what the server in somebody's container did. */
+  logs(name: string): string {
+    const hub = fs.readFileSync(path.join(this._logs, 'hub.log'), 'utf-8');
+    const argv = ['-H', this._engine, 'logs', `jupyter-${name}`];
+    const container = spawnSync('docker', argv, { encoding: 'utf-8' });
+    return [hub, container.stdout, container.stderr].join('\n');
   }
 
   async stop(): Promise<void> {
@@ -77,5 +85,6 @@ export class DockerHub {
   }
 
   private readonly _areas: string;
+  private readonly _engine: string;
   private readonly _logs: string;
 }

@@ -23,6 +23,14 @@ const NOTEBOOK = 'kept.ipynb';
 // of jupyter_mlinfn/gpus/simulated/scene.py
 const SLICE = /MIG-51a1a100-0000-5000-8000-000000000000/;
 
+/** The panels, and what they must show of this session. */
+const PANELS = [
+  ['gpus', ['cut into 1', '1g.10gb']],
+  ['environments', ['Found']],
+  ['jobs', []],
+  ['storage', ['Private', 'Collabspace']]
+] as const;
+
 const test = plain.extend<object, { site: DockerHub }>({
   site: [
     // eslint-disable-next-line no-empty-pattern
@@ -36,8 +44,8 @@ const test = plain.extend<object, { site: DockerHub }>({
 });
 
 test.afterEach(async ({ site }, info) => {
-  if (info.status !== info.expectedStatus && !site.missing) {
-    await keepLogs(info, site.logs());
+  if (info.status !== info.expectedStatus && !site?.missing) {
+    await keepLogs(info, site?.logs('ada') ?? 'The hub did not come up.');
   }
 });
 
@@ -118,19 +126,17 @@ test('a member gets a slice and her areas, and her notebook outlives the contain
   await look(page, 'hub-docker-spawn');
   await startLab(page);
 
-  for (const panel of ['gpus', 'environments', 'jobs', 'storage']) {
+  // what a panel shows is kept up to date only while it is in front
+  for (const [panel, shown] of PANELS) {
     await page.locator(`.jp-SideBar [data-id="mlinfn-${panel}-panel"]`).click();
     const opened = page.locator(`#mlinfn-${panel}-panel`);
     await expect(opened).toBeVisible();
     await expect(opened.locator('.jp-Mlinfn-skeleton')).toHaveCount(0);
+    for (const text of shown) {
+      await expect(opened).toContainText(text);
+    }
     await look(page, `hub-docker-${panel}`);
   }
-  const gpus = page.locator('#mlinfn-gpus-panel');
-  await expect(gpus).toContainText('cut into 1');
-  await expect(gpus).toContainText('1g.10gb');
-  const storage = page.locator('#mlinfn-storage-panel');
-  await expect(storage).toContainText('Private');
-  await expect(storage).toContainText('Collabspace');
   await writeNotebook(page);
   await look(page, 'hub-docker-lab');
   await expect.poll(() => site.privately('ada', NOTEBOOK)).toMatch(SLICE);
