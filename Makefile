@@ -73,6 +73,7 @@ lab: install .lab-environments ## open JupyterLab with all panels (PORT=8888 ARG
 	@[ -n "$${MLINFN_CHANNELS:-}" ] || [ ! -d .build/channels/demo ] || export \
 	    MLINFN_CHANNELS='file://$(CURDIR)/.build/channels/demo' \
 	    MLINFN_MANAGED_ENVIRONMENTS="$${MLINFN_MANAGED_ENVIRONMENTS-$(CURDIR)/.build/lab-managed}"; \
+	  JUPYTER_CONFIG_PATH="$(CURDIR)/deploy/lab$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
 	  MLINFN_GPUS=$(GPUS) exec $(BIN)/jupyter lab --no-browser --port=$(PORT) --ServerApp.port_retries=0 \
 	  --ServerApp.root_dir=$(LAB_DIR) $$([ "$$(id -u)" = 0 ] && echo --allow-root) $(ARGS)
 

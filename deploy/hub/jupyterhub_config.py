@@ -77,7 +77,9 @@ if place.gateway:
         environment=pretended,
     )
 else:
-    site = LocalSite(arguments=("--allow-root",) if root else (), environment=pretended)
+    # JupyterLab's defaults as in the image of sessions; what a person sets goes before them
+    quiet = ("JUPYTER_CONFIG_PATH", str(CHECKOUT / "deploy" / "lab"))
+    site = LocalSite(arguments=("--allow-root",) if root else (), environment=(*pretended, quiet))
     # what the offer calls Private: the file browser begins there
     c.SimpleLocalProcessSpawner.home_dir_template = str(state / "private" / "{username}")
 desk = configure(

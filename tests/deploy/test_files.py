@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jupyterlab_server import settings_utils
 from traitlets.config import Config
 
 from jupyter_mlinfn.gpus.simulated import library
@@ -134,6 +135,27 @@ def test_sessions_ask_nobody_for_news() -> None:
     known = json.loads((schema / "notification.json").read_text(encoding="utf-8"))["properties"]
     assert settings.keys() <= known.keys()
     assert settings == {"checkForUpdates": False, "fetchNews": "false"}
+
+
+def test_sessions_of_a_first_hub_and_of_make_lab_are_told_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = json.loads((DEPLOY / "session" / "overrides.json").read_text(encoding="utf-8"))
+    monkeypatch.setenv("MLINFN_HUB_SPAWNER", "local")
+    monkeypatch.setenv("MLINFN_HUB_STATE", str(tmp_path))
+    monkeypatch.syspath_prepend(str(DEPLOY / "hub"))
+    path = DEPLOY / "hub" / "jupyterhub_config.py"
+    c = Config()
+    code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
+    exec(code, {"get_config": lambda: c, "__file__": str(path)})
+    given = dict(c.JupyterHub.spawner_class.desk.way.site.environment)
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", given["JUPYTER_CONFIG_PATH"])
+    # as the server reads defaults; a setting of a person's own goes before them
+    defaults, error = settings_utils._get_overrides(str(tmp_path))
+    assert not error
+    assert defaults.items() >= told.items()
+    recipe = (TREE / "Makefile").read_text(encoding="utf-8").partition("\nlab:")[2]
+    assert 'JUPYTER_CONFIG_PATH="$(CURDIR)/deploy/lab' in recipe.partition("\n\n")[0]
 
 
 def test_the_stand_in_of_iam_says_all_that_the_provider_reads() -> None:
