@@ -7,13 +7,15 @@ Memory in bytes, times in seconds, CPUs as a number that may be a half.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from jupyter_mlinfn.model.areas import AreaKind, BucketStore
 from jupyter_mlinfn.model.plans import MountKind, OnFull, Pool, Privilege, SpawnerKind
 from jupyter_mlinfn.model.states import Frozen
+from jupyter_mlinfn.profiles.nearness import show_size
 from jupyter_mlinfn.profiles.values import (
     EVERYONE,
     Address,
@@ -42,11 +44,19 @@ NONE = "none"
 """The name, in a profile's ``accelerators``, of a session without one."""
 
 
-def _once(values: tuple[object, ...]) -> tuple[object, ...]:
+def _once(values: tuple[object, ...], shown: Callable[[Any], str] = repr) -> tuple[object, ...]:
     for position, value in enumerate(values):
         if value in values[:position]:
-            raise wrong(f"{value!r} is in the list twice.")
+            raise wrong(f"{shown(value)} is in the list twice.")
     return values
+
+
+def _counts_once(values: tuple[object, ...]) -> tuple[object, ...]:
+    return _once(values, "{:g}".format)
+
+
+def _sizes_once(values: tuple[object, ...]) -> tuple[object, ...]:
+    return _once(values, show_size)
 
 
 Names = Annotated[tuple[Name, ...], ListOf, AfterValidator(_once)]
@@ -240,8 +250,8 @@ class Profile(Frozen):
     description: Text | None = None
     groups: Groups = ()
     images: Names = ()
-    cpu: Annotated[tuple[Cpu, ...], ListOf, AfterValidator(_once), Field(min_length=1)]
-    memory: Annotated[tuple[Memory, ...], ListOf, AfterValidator(_once), Field(min_length=1)]
+    cpu: Annotated[tuple[Cpu, ...], ListOf, AfterValidator(_counts_once), Field(min_length=1)]
+    memory: Annotated[tuple[Memory, ...], ListOf, AfterValidator(_sizes_once), Field(min_length=1)]
     shm: Memory | None = None
     accelerators: Names = ()
     resources: dict[Name, Count] = Field(default_factory=dict)

@@ -92,7 +92,7 @@ def _list_words(label: str, before: tuple[str, ...], after: tuple[str, ...]) -> 
 def _scalar_words(about: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
     for label, value in after.items():
         if value != before[label]:
-            yield f"{about}{label} {value} instead of {before[label]}."
+            yield f"{about}{label} {value} instead of {before[label].removesuffix('.')}."
 
 
 _WITH_A_DEFAULT = ("Images", "CPUs", "Memory", "Accelerators")
@@ -155,8 +155,10 @@ def _shown(key: str, value: object) -> str:
         return NOTHING
     if key in ("memory", "quota") and isinstance(value, int):
         return show_size(value)
+    if key == "every" and isinstance(value, int):
+        return show_duration(value)
     if isinstance(value, BaseModel):
-        return ", ".join(f"{name} {part}" for name, part in value)
+        return ", ".join(f"{name} {_shown(name, part)}" for name, part in value)
     if isinstance(value, dict):
         return ", ".join(f"{name}={part}" for name, part in value.items())
     return ", ".join(value) if isinstance(value, tuple) else str(value)

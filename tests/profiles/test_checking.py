@@ -34,7 +34,10 @@ ROWS = [
     ('"home", "collab"', '"home", "colab"', "profile.gpu-small.volumes", "mean 'collab'?"),
     ('["cms", "scratch"]', '["cms", "home"]', "profile.gpu-small.optional_volumes", "always, or"),
     ('name = "staff"', 'name = "cpu"', "profile.cpu.name", "two profiles named 'cpu'"),
-    ('images = ["lab"]', 'images = ["lab", "lab"]', "profile.cpu.images", "twice"),
+    ('images = ["lab"]', 'images = ["lab", "lab"]', "profile.cpu.images", "'lab' is in the list"),
+    ("cpu = [1, 0.5]", "cpu = [1, 0.5, 1.0]", "profile.cpu.cpu", ": 1 is in the list twice"),
+    ('memory = ["2GiB"]', 'memory = ["2GiB", "2048MiB"]', "profile.cpu.memory",
+     ": 2GiB is in the list twice"),
     ("[resource.fpga]", "[accelerator.none]\ntitle = 'x'\nmodel = 'x'\n[resource.fpga]",
      "accelerator.none", "stands for no accelerator"),
     # ceilings

@@ -7,6 +7,10 @@ import pytest
 from jupyter_mlinfn.profiles.wording import Difference, compare
 from tests.profiles.files import TEXT, book
 
+BACKUP = (
+    "source /srv/backups/groups/{{group}}, target /backups/{{group}}, every {} h, "
+    "keep all=2d,daily=14,weekly=8"
+)
 MEMBERS = "members of users/ai-infn, admins/ai-infn"
 
 
@@ -36,6 +40,8 @@ def test_the_same_offer_in_other_words_changes_nothing() -> None:
          {"Accelerator 'mig-small': title Small instead of A100 slice of 10 GB."}),
         ('quota = "100GiB"', 'quota = "50GiB"',
          {"Volume 'home': quota 50GiB instead of 100GiB."}),
+        ('target = "/backups/{group}"', 'target = "/backups/{group}"\nevery = "12h"',
+         {f"Volume 'collab': backup {BACKUP.format(12)} instead of {BACKUP.format(24)}."}),
         ('privileges = ["fuse"]', 'privileges = ["fuse", "userns"]', {"Privileges: new userns."}),
     ],
 )  # fmt: skip
