@@ -61,6 +61,23 @@ export interface IJobsQuery {
 /** What can be done to many jobs at once. */
 export type BulkVerb = 'cancel' | 'rerun' | 'delete';
 
+/** Which points of a sweep are asked for, and how many of them. */
+export interface IPointsPage {
+  states: readonly JobState[];
+  search: string;
+  sort: string;
+  order: 'asc' | 'desc';
+  limit: number;
+  cursor: string | null;
+}
+
+/** The points of sweeps: of one's own, or of one that somebody shares. */
+export interface IPointsSource {
+  points(id: string, query: IPointsPage): Promise<PointPage>;
+  pointLog(id: string, point: number, start: number): Promise<LogChunk>;
+  pointsCsv(id: string): Promise<string>;
+}
+
 /** What a call is made of. */
 export interface ICall {
   method?: 'GET' | 'POST' | 'DELETE';
@@ -162,17 +179,11 @@ export class Client {
     return this.call(`jobs/${id}/log`, { query });
   }
 
-  /** One page of the points of a sweep. */
+  /** One page of the points of a sweep; `where` is the address of the job. */
   points(
     id: string,
-    query: {
-      states: readonly JobState[];
-      search: string;
-      sort: string;
-      order: 'asc' | 'desc';
-      limit: number;
-      cursor: string | null;
-    }
+    query: IPointsPage,
+    where = `jobs/${id}`
   ): Promise<PointPage> {
     const { states, search, sort, order, limit, cursor } = query;
     const found = new URLSearchParams({ sort, order, limit: String(limit) });
@@ -183,12 +194,17 @@ export class Client {
     if (cursor) {
       found.set('cursor', cursor);
     }
-    return this.call(`jobs/${id}/points`, { query: found });
+    return this.call(`${where}/points`, { query: found });
   }
 
-  pointLog(id: string, point: number, start: number): Promise<LogChunk> {
+  pointLog(
+    id: string,
+    point: number,
+    start: number,
+    where = `jobs/${id}`
+  ): Promise<LogChunk> {
     const query = new URLSearchParams({ start: String(start) });
-    return this.call(`jobs/${id}/points/${point}/log`, { query });
+    return this.call(`${where}/points/${point}/log`, { query });
   }
 
   pointNotebook(id: string, point: number): Promise<JobNotebook> {
@@ -203,10 +219,10 @@ export class Client {
   }
 
   /** All points of a sweep as the text of a CSV file. */
-  async pointsCsv(id: string): Promise<string> {
+  async pointsCsv(id: string, where = `jobs/${id}`): Promise<string> {
     const url = URLExt.join(
       this.settings.baseUrl,
-      `mlinfn/api/v1/jobs/${id}/points.csv`
+      `mlinfn/api/v1/${where}/points.csv`
     );
     const response = await ServerConnection.makeRequest(url, {}, this.settings);
     return response.ok ? response.text() : readAnswer<never>(response);

@@ -1,4 +1,4 @@
-import type { Client } from './client';
+import type { Client, IPointsSource } from './client';
 import type {
   JobDiff,
   JobNotebook,
@@ -36,6 +36,17 @@ export class SharingClient {
   log(area: string, id: string, start: number): Promise<LogChunk> {
     const query = new URLSearchParams({ start: String(start) });
     return this._client.call(`${place(area, id)}/log`, { query });
+  }
+
+  /** The points of a sweep of this area. */
+  points(area: string): IPointsSource {
+    const { _client } = this;
+    return {
+      points: (id, query) => _client.points(id, query, place(area, id)),
+      pointLog: (id, point, start) =>
+        _client.pointLog(id, point, start, place(area, id)),
+      pointsCsv: id => _client.pointsCsv(id, place(area, id))
+    };
   }
 
   notebook(area: string, id: string): Promise<JobNotebook> {

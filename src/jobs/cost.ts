@@ -5,6 +5,10 @@ import type { Attempt, JobRecord, Point, Resources } from '../api/types';
 import { showBytes, showDuration } from '../components/quantities';
 import { pointSeconds } from './sweepwords';
 
+/** What a cost counts, beside which the CPU time that was used can be more or less. */
+export const HELD =
+  'Counted is what was asked, used or not, from the start of the code to its end.';
+
 const GIB = 1024 ** 3;
 const QUARTER = GIB / 4;
 

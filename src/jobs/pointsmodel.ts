@@ -1,7 +1,7 @@
 import { VDomModel } from '@jupyterlab/ui-components';
 import { Debouncer, Throttler } from '@lumino/polling';
 
-import type { Client } from '../api/client';
+import type { IPointsSource } from '../api/client';
 import type { JobState, Point, PointPage } from '../api/types';
 
 const PAGE = 200;
@@ -30,7 +30,7 @@ const FIRST: IPointsQuery = {
 export class PointsModel extends VDomModel {
   constructor(
     readonly id: string,
-    readonly client: Client
+    readonly client: IPointsSource
   ) {
     super();
     this._searching = new Debouncer(() => this.refresh(), TYPING_PAUSE);

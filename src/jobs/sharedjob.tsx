@@ -1,12 +1,14 @@
 import * as React from 'react';
 
-import type { SharedDetails } from '../api/types';
+import type { JobRecord, SharedDetails, SweepCounts } from '../api/types';
 import { Button } from '../components/buttons';
 import { count, showBytes, showTime } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
 import { plainText } from './log';
+import { PointsModel } from './pointsmodel';
 import { Record } from './record';
 import { JobState } from './state';
+import { SweepPart } from './sweep';
 import type { SharingClient } from '../api/sharing';
 import { hasNotebook, parameterText, resourcesText } from './words';
 
@@ -20,6 +22,7 @@ interface ISharedJobProps {
   onFolder: (path: string) => void;
   onCompare: () => void;
   onRerun: (details: SharedDetails) => void;
+  onSavePoints: (job: JobRecord) => void;
 }
 
 /** A job that somebody shares, with all that is told of it. */
@@ -50,7 +53,15 @@ export function SharedJobPage(props: ISharedJobProps): React.ReactElement {
               {note}
             </p>
           ))}
-          <SharedLog {...props} />
+          {told.details.job.sweep ? (
+            <SharedPoints
+              {...props}
+              job={told.details.job}
+              counts={told.details.job.sweep}
+            />
+          ) : (
+            <SharedLog {...props} />
+          )}
           <Record job={told.details.job} details={told.details} />
         </>
       )}
@@ -100,6 +111,30 @@ function Head(
         {button('Run as my job', () => props.onRerun(told))}
       </div>
     </div>
+  );
+}
+
+/** The table and the plot of a sweep, as its owner sees them; nothing can be done to it. */
+function SharedPoints(
+  props: ISharedJobProps & { job: JobRecord; counts: SweepCounts }
+): React.ReactElement | null {
+  const { client, area, id, job, counts } = props;
+  const [model, setModel] = React.useState<PointsModel | null>(null);
+  React.useEffect(() => {
+    const points = new PointsModel(id, client.points(area));
+    points.look();
+    setModel(points);
+    return () => points.dispose();
+  }, [client, area, id]);
+  return (
+    model && (
+      <SweepPart
+        job={job}
+        counts={counts}
+        model={model}
+        saveCsv={() => props.onSavePoints(job)}
+      />
+    )
   );
 }
 

@@ -21,6 +21,7 @@ import { sharedPath } from './drive';
 import { JOB_NOTEBOOK } from './notebooks';
 import { Share } from './share';
 import { SharedJobPage } from './sharedjob';
+import { savePoints } from './sweepacts';
 
 interface ISharing {
   app: JupyterFrontEnd;
@@ -69,6 +70,11 @@ export function openShared(
       }}
       onCompare={() => compareShared(parts, area, id, open)}
       onRerun={told => void rerunShared(client, told, accepted)}
+      onSavePoints={job =>
+        void savePoints(client.points(area), job).catch((error: Error) => {
+          Notification.error(error.message, { autoClose: 15_000 });
+        })
+      }
     />
   );
   const content = ReactWidget.create(page);

@@ -6,7 +6,7 @@ import { useModel } from '../components/panel';
 import { count } from '../components/quantities';
 import { Skeleton } from '../components/states';
 import type { IJobActions } from './actions';
-import { costOfPoints, costText } from './cost';
+import { costOfPoints, costText, HELD } from './cost';
 import type { PointsModel } from './pointsmodel';
 import { SweepBar } from './sweepbar';
 import { SweepPlot } from './sweepplot';
@@ -18,7 +18,9 @@ interface ISweepProps {
   job: JobRecord;
   counts: SweepCounts;
   model: PointsModel;
-  actions: IJobActions;
+  /** Absent where it can be looked at only: it is somebody else's. */
+  actions?: IJobActions;
+  saveCsv: () => void;
 }
 
 /** The points of a sweep: how many are where, what they gave, and one looked at closer. */
@@ -32,12 +34,15 @@ export function SweepPart(props: ISweepProps): React.ReactElement {
       <h3>Points</h3>
       <SweepBar counts={counts} />
       {model.all.some(point => point.started_at) && (
-        <p className="jp-Mlinfn-numbers">
-          {hasEnded(job) ? 'It cost ' : 'So far it cost '}
-          {costText(costOfPoints(job, model.all))}.
-        </p>
+        <>
+          <p className="jp-Mlinfn-numbers">
+            {hasEnded(job) ? 'It cost ' : 'So far it cost '}
+            {costText(costOfPoints(job, model.all))}.
+          </p>
+          <p className="jp-Mlinfn-hint">{HELD}</p>
+        </>
       )}
-      {missed > 0 && missed < counts.points && hasEnded(job) && (
+      {actions && missed > 0 && missed < counts.points && hasEnded(job) && (
         <Button onClick={() => actions.rerunPoints(job, 'failed')}>
           Rerun only the {count(missed, 'point')} that did not succeed
         </Button>
@@ -49,9 +54,9 @@ export function SweepPart(props: ISweepProps): React.ReactElement {
           <SweepPlot model={model} />
           <SweepTable
             model={model}
-            saveCsv={() => actions.savePoints(job)}
+            saveCsv={props.saveCsv}
             openNotebook={
-              hasNotebook(job)
+              actions && hasNotebook(job)
                 ? point => actions.openNotebook(job, point.index)
                 : undefined
             }

@@ -1,12 +1,12 @@
 import { Notification } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 
-import type { Client } from '../api/client';
+import type { IPointsSource } from '../api/client';
 import type { JobRecord } from '../api/types';
 
 /** Let the browser save the table of a sweep. */
 export async function savePoints(
-  client: Client,
+  client: IPointsSource,
   job: JobRecord
 ): Promise<void> {
   const text = await client.pointsCsv(job.id);

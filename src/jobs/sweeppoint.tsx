@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import type { Client } from '../api/client';
+import type { IPointsSource } from '../api/client';
 import type { JobRecord, Point } from '../api/types';
 import { Button } from '../components/buttons';
 import { showBytes, showTime } from '../components/quantities';
@@ -15,8 +15,9 @@ const MOST_LOG = 200_000;
 interface IPointProps {
   job: JobRecord;
   point: Point;
-  client: Client;
-  actions: IJobActions;
+  client: IPointsSource;
+  /** Absent where nothing can be done to it: it is somebody else's. */
+  actions?: IJobActions;
   onClose: () => void;
 }
 
@@ -52,22 +53,22 @@ export function SweepPoint(props: IPointProps): React.ReactElement {
         <p>{point.reason.text}</p>
       )}
       <div className="jp-Mlinfn-actions">
-        {point.output && (
+        {actions && point.output && (
           <Button onClick={() => actions.openFile(point.output ?? '')}>
             Open notebook
           </Button>
         )}
-        {!point.output && point.attempts > 0 && hasNotebook(job) && (
+        {actions && !point.output && point.attempts > 0 && hasNotebook(job) && (
           <Button onClick={() => actions.openNotebook(job, point.index)}>
             Open notebook as far as it is
           </Button>
         )}
-        {ended && (
+        {actions && ended && (
           <Button onClick={() => actions.rerunPoints(job, [point.index])}>
             Rerun this point
           </Button>
         )}
-        {!ended && (
+        {actions && !ended && (
           <Button
             disabled={point.cancelling}
             onClick={() => actions.cancelPoint(job, point.index)}
@@ -89,7 +90,7 @@ export function SweepPoint(props: IPointProps): React.ReactElement {
 }
 
 function PointLog(props: {
-  client: Client;
+  client: IPointsSource;
   job: string;
   point: number;
   ended: boolean;

@@ -91,6 +91,7 @@ export function Job(props: IJobProps): React.ReactElement {
               counts={job.sweep}
               model={model.points}
               actions={actions}
+              saveCsv={() => actions.savePoints(job)}
             />
           ) : (
             <Log model={model} />

@@ -4,7 +4,7 @@ import type { JobDetails, JobRecord } from '../api/types';
 import { Button } from '../components/buttons';
 import { showBytes, showDuration, showTime } from '../components/quantities';
 import type { IJobActions } from './actions';
-import { adviceFor, costOf, costText, heldSeconds } from './cost';
+import { adviceFor, costOf, costText, HELD, heldSeconds } from './cost';
 import { amendmentText } from './releasefields';
 import { hasEnded } from './words';
 
@@ -34,7 +34,7 @@ export function AskedAndUsed(props: IUsageProps): React.ReactElement {
       'CPUs',
       String(resources.cpus),
       usage.cpu_seconds
-        ? `${showDuration(usage.cpu_seconds)} of CPU${job.sweep ? ', all points' : ''}`
+        ? `${showDuration(usage.cpu_seconds)} of CPU time${job.sweep ? ' in all points, with the start of their kernels' : ''}`
         : ''
     ],
     [
@@ -76,7 +76,7 @@ export function AskedAndUsed(props: IUsageProps): React.ReactElement {
         </p>
       ))}
       {attempts.some(one => one.started_at) && !job.sweep && (
-        <p className="jp-Mlinfn-numbers">
+        <p className="jp-Mlinfn-numbers" title={HELD}>
           {hasEnded(job) ? 'It cost ' : 'So far it cost '}
           {costText(costOf(job, attempts))}.
         </p>
