@@ -19,9 +19,19 @@ from traitlets.config.loader import (
 )
 
 from jupyter_mlinfn.kubernetes_settings import KubernetesTraits
+from jupyter_mlinfn.model.errors import InputError
 from jupyter_mlinfn.model.quantities import parse_memory
 
 _SUFFIX = {JSONFileConfigLoader: ".json", PyFileConfigLoader: ".py"}
+
+
+def _amount(text: str, name: str) -> int:
+    """Bytes of the setting ``name``. Raises :class:`InputError`, which names it."""
+    try:
+        return parse_memory(text, field=f"Mlinfn.{name}")
+    except InputError as error:
+        text = f"The setting {name}: {error.text}"
+        raise InputError(text, code=error.code, field=error.field) from error
 
 
 class Mlinfn(KubernetesTraits):
@@ -325,23 +335,23 @@ class Mlinfn(KubernetesTraits):
     @property
     def job_memory_bytes(self) -> int | None:
         """``job_memory`` in bytes; ``None`` when it is to be found out."""
-        return parse_memory(self.job_memory, field="Mlinfn.job_memory") if self.job_memory else None
+        return _amount(self.job_memory, "job_memory") if self.job_memory else None
 
     @property
     def reserve_memory_bytes(self) -> int:
         """``reserve_memory`` in bytes."""
-        return parse_memory(self.reserve_memory, field="Mlinfn.reserve_memory")
+        return _amount(self.reserve_memory, "reserve_memory")
 
     @property
     def hash_limit_bytes(self) -> int:
         """``hash_limit`` in bytes."""
-        return parse_memory(self.hash_limit, field="Mlinfn.hash_limit")
+        return _amount(self.hash_limit, "hash_limit")
 
     @property
     def environment_max_size_bytes(self) -> int | None:
         """``environment_max_size`` in bytes; ``None`` when there is no limit."""
         text = self.environment_max_size
-        return parse_memory(text, field="Mlinfn.environment_max_size") if text else None
+        return _amount(text, "environment_max_size") if text else None
 
     @property
     def user(self) -> str:

@@ -125,6 +125,15 @@ def test_a_setting_of_the_wrong_kind_is_named(program) -> None:
     assert "job_cpus" in ended.err
 
 
+def test_a_setting_that_is_no_amount_of_memory_is_named(program) -> None:
+    config = program.home / "config"
+    config.mkdir()
+    (config / "jupyter_mlinfn_config.py").write_text("c.Mlinfn.job_memory = 'lots'")
+    ended = program.run("jobs", "--json")
+    assert (ended.code, ended.json["error"]["code"]) == (2, "bad-memory")
+    assert "The setting job_memory: 'lots' is not an amount of memory." in ended.err
+
+
 def test_a_data_folder_that_cannot_be_made_is_a_missing_part(program) -> None:
     (program.home / "data").write_text("a file where the folder should be")
     ended = program.run("jobs", "--json")
