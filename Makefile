@@ -25,6 +25,9 @@ export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 export SKIP_JUPYTER_BUILDER := 1
 JLPM := $(BIN)/jlpm
 RESULTS := .build/results
+# An optional check of jsonschema that nobody here asks for: its grammar costs each Jupyter server,
+# JupyterHub and import of nbformat a second of CPU (docs/decisions.md). Peers are measured with it.
+NO_GRAMMAR := $(BIN)/pip uninstall -q -y rfc3987-syntax
 SOURCES_TS := $(shell find src style schema -type f 2>/dev/null)
 
 help: ## show these commands
@@ -45,6 +48,7 @@ $(STAMPS)/python: pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "Installing the Python side (a minute or two the first time)…"
 	$(BIN)/pip install -q -c constraints.txt hatchling hatch-nodejs-version hatch-jupyter-builder editables jupyter-builder
 	$(BIN)/pip install -q -c constraints.txt --no-build-isolation -e '.[lab,test,lint]'
+	$(NO_GRAMMAR)
 	@touch $@
 
 $(STAMPS)/node: package.json yarn.lock ui-tests/package.json $(STAMPS)/python
@@ -162,7 +166,9 @@ faults: install ## the whole kill -9 campaign (N=200 rounds ON=local|slurm|htcon
 	$(BIN)/python -m $(or $(CAMPAIGN_$(ON)),tests.faults.batch $(N) --on $(ON))
 
 bench: install ## ratios against named peers, in one run
+	$(BIN)/pip install -q -c constraints.txt rfc3987-syntax
 	$(BIN)/python -m benchmarks $(ARGS)
+	$(NO_GRAMMAR)
 
 wheel: install ## dist/*.whl with the prebuilt front end
 	$(JLPM) clean:all
