@@ -1,3 +1,4 @@
+import { folderIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { BucketEntry } from '../api/types';
@@ -41,17 +42,21 @@ export function Objects(props: IObjectsProps): React.ReactElement {
 function Content(props: IObjectsProps): React.ReactElement {
   const { model } = props;
   const { entries, error } = model;
-  if (!entries && error) {
-    return (
-      <Failure
-        error={error}
-        what="The bucket could not be read"
-        retry={() => void model.open(model.path)}
-      />
-    );
-  }
   if (!entries) {
-    return <Skeleton lines={4} />;
+    return (
+      <>
+        <Way {...props} />
+        {error ? (
+          <Failure
+            error={error}
+            what="It could not be read"
+            retry={() => void model.open(model.path)}
+          />
+        ) : (
+          <Skeleton lines={4} />
+        )}
+      </>
+    );
   }
   return (
     <>
@@ -77,7 +82,7 @@ function Content(props: IObjectsProps): React.ReactElement {
           ))}
         </ul>
       ) : (
-        <p>{model.search ? 'Nothing begins so here.' : 'Nothing is here.'}</p>
+        <p>{emptyText(props)}</p>
       )}
       {model.hasMore && (
         <Button onClick={() => void model.readOn()}>Show more</Button>
@@ -86,12 +91,22 @@ function Content(props: IObjectsProps): React.ReactElement {
   );
 }
 
+/** Why there is nothing to see, and how something comes there. */
+function emptyText({ model, writable }: IObjectsProps): string {
+  if (model.search) {
+    return `No name begins with ‘${model.search}’ here.`;
+  }
+  const what = model.path ? 'This folder' : 'This bucket';
+  const how = writable ? ' Upload… puts a file of your computer here.' : '';
+  return `${what} is empty.${how}`;
+}
+
 function Way(props: IObjectsProps): React.ReactElement {
   const { model } = props;
   const parts = model.path ? model.path.split('/') : [];
   return (
     <nav aria-label="Folder" className="jp-Mlinfn-way">
-      {[props.title, ...parts].map((name, at) => (
+      {['Top folder', ...parts].map((name, at) => (
         <React.Fragment key={at}>
           {at > 0 && ' / '}
           <button
@@ -119,6 +134,7 @@ function Entry(
             className="jp-Mlinfn-link"
             onClick={() => void model.open(entry.path)}
           >
+            <folderIcon.react tag="span" width="16px" verticalAlign="middle" />{' '}
             {entry.name}/
           </button>
         ) : (

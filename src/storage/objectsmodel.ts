@@ -33,7 +33,7 @@ export class ObjectsModel extends VDomModel {
     return this._search;
   }
 
-  /** `null` until the first answer. */
+  /** `null` until the folder's first answer. */
   get entries(): readonly BucketEntry[] | null {
     return this._entries;
   }
@@ -58,6 +58,10 @@ export class ObjectsModel extends VDomModel {
 
   /** Show a folder, or what begins with `search` in it. */
   async open(path: string, search = ''): Promise<void> {
+    if (path !== this._path) {
+      this._entries = null; // those of another folder would be taken for its own
+      this._more = null;
+    }
     this._path = path;
     this._search = search;
     const look = ++this._looks;

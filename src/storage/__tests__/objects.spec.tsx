@@ -62,6 +62,22 @@ describe('ObjectsModel', () => {
     expect(model.hasMore).toBe(false);
   });
 
+  it('never shows the names of one folder as those of another', async () => {
+    const { client, model } = make(entry('a'));
+    await model.open('');
+    client.objects.mockRejectedValueOnce(new Error('silent'));
+    await model.open('runs');
+    expect(model.entries).toBeNull();
+    expect(model.error?.message).toBe('silent');
+    client.objects.mockRejectedValueOnce(new Error('silent'));
+    await model.open('runs');
+    await model.open('');
+    expect(model.entries).toHaveLength(1);
+    client.objects.mockRejectedValueOnce(new Error('silent'));
+    await model.open('', 'x');
+    expect(model.entries).toHaveLength(1);
+  });
+
   it('sends a file in pieces into the folder that is shown', async () => {
     const { client, model } = make();
     await model.open('runs');
@@ -142,10 +158,29 @@ describe('Objects', () => {
 
   function press(node: HTMLElement, label: string): Promise<void> {
     const found = [...node.querySelectorAll('button')].find(
-      one => (one.getAttribute('aria-label') ?? one.textContent) === label
+      one =>
+        (one.getAttribute('aria-label') ?? one.textContent?.trim()) === label
     );
     return React.act(async () => found!.click());
   }
+
+  it('says of an empty folder how something comes there', async () => {
+    const { node } = await shown(true);
+    expect(node.textContent).toContain('This bucket is empty. Upload…');
+    const read = await shown(false);
+    expect(read.node.textContent).toContain('This bucket is empty.');
+    expect(read.node.textContent).not.toContain('Upload…');
+  });
+
+  it('leaves the way back to where a folder could not be read', async () => {
+    const folder = { size: null, modified: null, kind: 'folder' } as const;
+    const { client, node } = await shown(true, entry('runs', folder));
+    client.objects.mockRejectedValueOnce(new Error('The store is silent.'));
+    await press(node, 'runs/');
+    expect(node.textContent).toContain('The store is silent.');
+    await press(node, 'Top folder');
+    expect(node.textContent).toContain('runs/');
+  });
 
   it('asks before it deletes', async () => {
     const { client, node } = await shown(true, entry('fit.root'));
