@@ -73,8 +73,11 @@ def site_folders(prefix: Path, python: str) -> tuple[Path, ...]:
     folders += _own_folders(prefix, python)
     if shared and venv.get("home"):
         folders += _own_folders(Path(venv["home"]).parent, python)
-    seen: dict[str, Path] = {}
+    apart: dict[str, Path] = {}
     for folder in folders:
+        apart.setdefault(os.path.realpath(folder), folder)  # lib64 is often lib by another name
+    seen: dict[str, Path] = {}
+    for folder in apart.values():
         for path in (folder, *_pth_folders(folder)):
             seen.setdefault(os.path.realpath(path), path)
     return tuple(path for path in seen.values() if path.is_dir())
@@ -98,9 +101,14 @@ def _user_site(python: str) -> Path:
 
 def _pth_folders(folder: Path) -> Iterator[Path]:
     """Folders that the ``.pth`` files of a site folder add (module ``site``)."""
-    for file in sorted(folder.glob("*.pth")):
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.endswith(".pth"))
+    except OSError:
+        return  # Not there, or closed to us.
+    for name in names:
         try:
-            lines = read_text_head(file).splitlines()
+            lines = read_text_head(folder / name).splitlines()
         except OSError:
             continue  # Python skips what it cannot read, too.
         for line in lines:

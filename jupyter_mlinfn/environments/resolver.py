@@ -39,6 +39,7 @@ class KernelEnvironments:
         self._finder = finder
         self._own = own
         self._read = Inventories().of
+        self._named: tuple[str | None, tuple[Package, ...]] = (None, ())
 
     def choices(self) -> tuple[EnvironmentRef, ...]:
         """Every kernel whose ``kernel.json`` can be read, without digests; then own and managed
@@ -70,7 +71,9 @@ class KernelEnvironments:
             return locked
         if found is None or "@" in name:
             raise _missing(f"There is no kernel named '{name}' here.", _offer(name, kernels))
-        return _of_kernel(found, self._read)
+        ref, packages = _of_kernel(found, self._read)
+        self._named = (ref.digest, packages)
+        return ref
 
     def _locked(self, name: str, found: FoundKernel | None) -> EnvironmentRef | None:
         """The reference with its lock's digest; ``None`` when ``name`` names no lock."""
@@ -97,6 +100,9 @@ class KernelEnvironments:
                 return self._own.packages(f"{ref.name}@{ref.digest}")
             except NotFound:
                 return ()  # an image without its lock
+        known, packages = self._named
+        if known is not None and known == ref.digest:
+            return packages  # a digest names these and no others
         return present_packages(ref, self._read)
 
     def changed(self, ref: EnvironmentRef) -> Mismatch | None:
@@ -128,8 +134,8 @@ class KernelEnvironments:
             raise _missing(error.text, error.hint) from error
 
 
-def _of_kernel(found: FoundKernel, read: Read) -> EnvironmentRef:
-    """A kernel with the digest of what is installed behind it: inventoried, not locked."""
+def _of_kernel(found: FoundKernel, read: Read) -> tuple[EnvironmentRef, tuple[Package, ...]]:
+    """A kernel with the digest of what is installed behind it, and what that is: not locked."""
     if found.command is None:
         raise _missing(f"The kernel '{found.name}' cannot start. {found.problem}", None)
     program = find_program(found.command)
@@ -139,12 +145,13 @@ def _of_kernel(found: FoundKernel, read: Read) -> EnvironmentRef:
             "Install its environment again, or choose another kernel.",
         )
     packages = _inventory(program, read)
-    return EnvironmentRef(
+    ref = EnvironmentRef(
         name=found.name,
         digest=digest(packages) if packages else None,
         prefix=str(program.prefix) if program.prefix else None,
         kernel=found.command,
     )
+    return ref, packages
 
 
 def _inventoried(ref: EnvironmentRef, read: Read) -> EnvironmentRef:

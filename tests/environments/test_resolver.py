@@ -54,6 +54,18 @@ def test_a_change_after_submit_is_seen(
     assert missing.value.exit_code == 3
 
 
+def test_what_is_told_of_a_reference_is_what_its_digest_names(
+    tmp_path: Path, resolver: EnvironmentResolver, make_venv: Make, add_kernel: Make
+) -> None:
+    prefix = make_venv(tmp_path / "v", numpy="2.0.0")
+    add_kernel("ml", [f"{prefix}/bin/python", *LAUNCHER])
+    ref = resolver.resolve("ml")
+    add_distribution(site_of(prefix), "scipy", "1.0")
+    assert digest(resolver.packages(ref)) == ref.digest
+    later = resolver.resolve("ml")
+    assert digest(resolver.packages(later)) == later.digest != ref.digest
+
+
 def test_a_kernel_of_another_language_has_no_digest(
     tmp_path: Path, resolver: EnvironmentResolver, add_kernel: Make
 ) -> None:
