@@ -168,6 +168,8 @@ class BundleWriter:
                 self._write(pointfile.NAME, points)
             self._write("request.json", request.model_dump_json(indent=1).encode())
             self._write("job.json", spec.model_dump_json(indent=1).encode())
+            # all waited for before the folder has its name: what has a row, and what a system
+            # runs, is found whole after a power cut
             _sync(self._files)
             inside = (path.relative_to(self._folder) for path in self._files)
             for folder in {folder for path in inside for folder in path.parents}:

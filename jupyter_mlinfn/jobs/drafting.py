@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
@@ -22,6 +23,7 @@ from jupyter_mlinfn.jobs.parameter_cell import read_parameters
 from jupyter_mlinfn.jobs.placing import Placing
 from jupyter_mlinfn.jobs.sources import Source, check_path, read_source
 from jupyter_mlinfn.jobs.sweeps.asking import Asked
+from jupyter_mlinfn.jobs.sweeps.pointfile import written
 from jupyter_mlinfn.model.environments import EnvironmentRef, EnvironmentResolver, Package, Remedy
 from jupyter_mlinfn.model.errors import InputError, MlinfnError, PartMissing, Problem, Refused
 from jupyter_mlinfn.model.jobs import BundledFile, JobRequest, Parameter, Resources
@@ -76,6 +78,11 @@ class Prepared:
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong."""
         return tuple(problem for error in self.errors for problem in error.problems)
+
+    @cached_property
+    def points_file(self) -> tuple[bytes | None, str | None]:
+        """The bytes of a sweep's file of points and their SHA-256, when no point changes more."""
+        return written(self.points) if self.points else (None, None)
 
     @contextmanager
     def collecting(self) -> Iterator[None]:

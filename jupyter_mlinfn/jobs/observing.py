@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, update
 
 from jupyter_mlinfn.jobs.backends.protocol import Observation
 from jupyter_mlinfn.jobs.claims import release
-from jupyter_mlinfn.jobs.rows import change, document, select_jobs, write_attempt
+from jupyter_mlinfn.jobs.rows import change, document, row_of, select_jobs, write_attempt
 from jupyter_mlinfn.jobs.sweeps import observing as sweeps
 from jupyter_mlinfn.jobs.tables import attempts, jobs
 from jupyter_mlinfn.jobs.transitions import may_follow
@@ -18,11 +18,6 @@ from jupyter_mlinfn.model.jobs import ACTIVE, ENDED
 
 _AT_ONCE: Final = 500
 """Fewer than the parameters one SQLite statement takes."""
-
-
-def row_of(connection: Connection, job: str) -> Row[Any] | None:
-    """The job's row, or ``None``."""
-    return connection.execute(select_jobs().where(jobs.c.id == job)).one_or_none()
 
 
 def rows_of(connection: Connection, ids: Sequence[str]) -> list[Row[Any]]:

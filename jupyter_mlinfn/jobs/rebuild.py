@@ -20,6 +20,7 @@ from jupyter_mlinfn.jobs.claims import give_back, write_claim
 from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.jobs.history import earlier
 from jupyter_mlinfn.jobs.rows import (
+    add_row,
     change,
     columns_of,
     columns_of_attempt,
@@ -28,7 +29,7 @@ from jupyter_mlinfn.jobs.rows import (
 )
 from jupyter_mlinfn.jobs.sweeps import pointfile
 from jupyter_mlinfn.jobs.sweeps.recorded import recorded_values
-from jupyter_mlinfn.jobs.sweeps.rows import add_points, change_point
+from jupyter_mlinfn.jobs.sweeps.rows import add_points, change_point, sweep_columns
 from jupyter_mlinfn.jobs.tables import claimed_accelerators, counters, deleted, jobs
 from jupyter_mlinfn.model.errors import NotFound
 from jupyter_mlinfn.model.jobs import Attempt, JobRequest, JobSpec, JobState, Reason, Usage
@@ -194,10 +195,10 @@ def _read(path: Path, kind: type[Any]) -> Any:
 
 def _add(connection: Connection, story: Story) -> None:
     spec = story.spec
-    values = columns_of(spec, story.request)
+    values = columns_of(spec, story.request) | sweep_columns(spec, story.rows)
     revision = next_revision(connection)
     key = None if _is_taken(connection, story.key) else story.key
-    connection.execute(jobs.insert().values(key=key, revision=revision, **values))
+    add_row(connection, {"key": key, "revision": revision, **values})
     if spec.points:
         _add_sweep(connection, story)
         return

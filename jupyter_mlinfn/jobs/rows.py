@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, or_, select, update
 
 from jupyter_mlinfn.jobs.tables import attempts, counters, jobs
 from jupyter_mlinfn.model.jobs import (
@@ -30,9 +31,41 @@ _SHOWN: Final = [
 ]
 
 
+# statements are made once: to build one costs more than to run it
+_JOBS: Final = select(*_SHOWN)
+_JOB: Final = _JOBS.where(jobs.c.id == bindparam("wanted"))
+_SAME: Final = _JOBS.where(
+    # without a key none is the same: NULL equals nothing
+    or_(jobs.c.token == bindparam("its_token"), jobs.c.key == bindparam("its_key"))
+).limit(1)
+_NEW: Final = jobs.insert().returning(*_SHOWN)
+_CHANGED: Final = update(jobs).where(jobs.c.id == bindparam("wanted"))
+_COUNTED: Final = (
+    update(counters)
+    .where(counters.c.name == "revision")
+    .values(value=counters.c.value + 1)
+    .returning(counters.c.value)
+)
+
+
 def select_jobs() -> Select[Any]:
     """All columns a record needs, and not the large ones."""
-    return select(*_SHOWN)
+    return _JOBS
+
+
+def row_of(connection: Connection, job: str) -> Row[Any] | None:
+    """The job's row, or ``None``."""
+    return connection.execute(_JOB, {"wanted": job}).one_or_none()
+
+
+def same_row(connection: Connection, token: str, key: str | None) -> Row[Any] | None:
+    """The row of the job with this token or this key, or ``None``."""
+    return connection.execute(_SAME, {"its_token": token, "its_key": key}).one_or_none()
+
+
+def add_row(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
+    """Make the row of a new job; the row as it is then. Raises :class:`IntegrityError`."""
+    return connection.execute(_NEW, dict(values)).one()
 
 
 def columns_of(spec: JobSpec, request: JobRequest) -> dict[str, Any]:
@@ -165,18 +198,12 @@ def document(value: Reason | Usage | Progress | None) -> Any:
 def change(connection: Connection, job: str, **values: Any) -> None:
     """Change a job's row and let followers know."""
     values["revision"] = next_revision(connection)
-    connection.execute(update(jobs).where(jobs.c.id == job).values(**values))
+    connection.execute(_CHANGED, {"wanted": job, **values})
 
 
 def next_revision(connection: Connection) -> int:
     """Count one more change of the index."""
-    counted = (
-        update(counters)
-        .where(counters.c.name == "revision")
-        .values(value=counters.c.value + 1)
-        .returning(counters.c.value)
-    )
-    return int(connection.execute(counted).scalar_one())
+    return int(connection.execute(_COUNTED).scalar_one())
 
 
 def write_attempt(connection: Connection, job: str, number: int, **values: Any) -> None:

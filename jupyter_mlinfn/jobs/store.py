@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, Row, Select, delete, or_, select
+from sqlalchemy import Connection, Row, Select, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_mlinfn.jobs import claims as slots
@@ -24,16 +24,19 @@ from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.jobs.holding import settle, settle_all
 from jupyter_mlinfn.jobs.index import JobIndex
 from jupyter_mlinfn.jobs.rows import (
+    add_row,
     attempt_of,
     change,
     columns_of,
     document,
     next_revision,
     record_of,
+    row_of,
+    same_row,
     select_jobs,
 )
 from jupyter_mlinfn.jobs.sweeps.index import SweepIndex
-from jupyter_mlinfn.jobs.sweeps.rows import add_points
+from jupyter_mlinfn.jobs.sweeps.rows import add_points, sweep_columns
 from jupyter_mlinfn.jobs.tables import attempts, deleted, jobs
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound
@@ -81,24 +84,24 @@ class JobStore:
         request: JobRequest,
         key: str | None = None,
         points: Sequence[Mapping[str, JsonValue]] = (),
+        written: bytes | None = None,
     ) -> JobRecord:
-        """Commit the intent to run ``spec``, of a sweep with the parameters of its ``points``;
-        durable when this returns.
+        """Commit the intent to run ``spec``, of a sweep with the parameters of its ``points``
+        (``written``: as they were just written down); durable when this returns.
 
         The same ``key`` or the same token again gives the job that is there already.
         Raises :class:`Conflict` (``id-taken``) when another job has this id.
         """
         with self.index.write() as connection:
-            present = _same(connection, spec.token, key)
+            present = same_row(connection, spec.token, key)
             if present is None:
-                values = columns_of(spec, request)
-                revision = next_revision(connection)
+                values = columns_of(spec, request) | sweep_columns(spec, points)
+                values |= {"key": key, "revision": next_revision(connection)}
                 try:
-                    connection.execute(jobs.insert().values(key=key, revision=revision, **values))
+                    present = add_row(connection, values)
                 except IntegrityError as error:
                     raise Conflict(f"There is a job {spec.id} already.", code="id-taken") from error
-                add_points(connection, spec, points)
-                present = _row(connection, spec.id)
+                add_points(connection, spec, points, written)
             return record_of(present)
 
     def by_key(self, key: str) -> JobRecord | None:
@@ -374,17 +377,10 @@ def _of(backend: str, states: Iterable[JobState]) -> Select[Any]:
 
 
 def _row(connection: Connection, job: str) -> Row[Any]:
-    row = observing.row_of(connection, job)
+    row = row_of(connection, job)
     if row is None:
         raise _no_job()
     return row
-
-
-def _same(connection: Connection, token: str, key: str | None) -> Row[Any] | None:
-    same = jobs.c.token == token
-    if key is not None:
-        same = or_(same, jobs.c.key == key)
-    return connection.execute(select_jobs().where(same).limit(1)).one_or_none()
 
 
 def _no_job() -> NotFound:

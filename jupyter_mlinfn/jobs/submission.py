@@ -29,7 +29,6 @@ from jupyter_mlinfn.jobs.queues import EVERY, OfferedQueues
 from jupyter_mlinfn.jobs.sources import Source, check_path, parse_notebook, read_source
 from jupyter_mlinfn.jobs.sweeps.again import again
 from jupyter_mlinfn.jobs.sweeps.asking import draft_of
-from jupyter_mlinfn.jobs.sweeps.pointfile import written
 from jupyter_mlinfn.jobs.visibility import Sight
 from jupyter_mlinfn.jobs.wishing import Wishing
 from jupyter_mlinfn.model.environments import EnvironmentResolver
@@ -239,7 +238,9 @@ class Submission:
                 claim.write(spec.id)
             try:
                 self._wishing.bring(self._folders, spec)
-                record = self._store.insert(spec, prepared.request, key, prepared.points)
+                record = self._store.insert(
+                    spec, prepared.request, key, prepared.points, prepared.points_file[0]
+                )
             except MlinfnError:
                 self._folders.remove(spec.id)
                 raise
@@ -274,7 +275,7 @@ class Submission:
             environment=BundledEnvironment(ref=environment, packages=packages),
             lock=prepared.lock,
         )
-        points, digest = written(prepared.points) if prepared.points else (None, None)
+        points, digest = prepared.points_file
         with BundleWriter(self._folders, job) as writer:
             files = writer.capture(contents)
             if exact and before is not None:

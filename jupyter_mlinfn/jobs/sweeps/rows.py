@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from jupyter_mlinfn.database.columns import encode
 from jupyter_mlinfn.jobs.rows import change, document
 from jupyter_mlinfn.jobs.sweeps.whole import whole
-from jupyter_mlinfn.jobs.tables import jobs, points
+from jupyter_mlinfn.jobs.tables import points
 from jupyter_mlinfn.model.jobs import ENDED, JobSpec, JobState, Reason, Usage
 from jupyter_mlinfn.model.states import STATES
 from jupyter_mlinfn.model.sweeps import Point, SweepCounts
@@ -25,32 +25,47 @@ AT_ONCE: Final = 500
 _SEARCHED: Final = 1000
 _OF_NEW: Final = ("job", "number", "state", "cancelling", "parameters", "search", "attempts")
 """In the order of the table."""
+_ODD: Final = (b"NaN", b"Infinity")
+"""What the file of points may hold and strict JSON may not."""
 _json: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def sweep_document(spec: JobSpec, rows: Sequence[Mapping[str, JsonValue]]) -> dict[str, Any]:
-    """What the job's row keeps of a new sweep: its counts, and the names that vary."""
+def sweep_columns(spec: JobSpec, rows: Sequence[Mapping[str, JsonValue]]) -> dict[str, Any]:
+    """What the row of a new job keeps of a sweep: its counts, and the names that vary."""
+    if not spec.points:
+        return {}
     counts = SweepCounts(points=spec.points, throttle=spec.throttle, queued=spec.points)
     varied = list(dict.fromkeys(name for row in rows for name in row))
-    return {**counts.model_dump(), "varied": varied}
+    return {"sweep": {**counts.model_dump(), "varied": varied}}
 
 
 def add_points(
-    connection: Connection, spec: JobSpec, rows: Sequence[Mapping[str, JsonValue]]
+    connection: Connection,
+    spec: JobSpec,
+    rows: Sequence[Mapping[str, JsonValue]],
+    written: bytes | None = None,
 ) -> None:
-    """The rows of a new sweep's points, all waiting, and the job's count of them."""
+    """The rows of a new sweep's points, all waiting; :func:`sweep_columns` are in its job's.
+
+    ``written``: the same as :mod:`points.jsonl <.pointfile>`, where that was just made.
+    """
     if not spec.points:
         return
-    document = sweep_document(spec, rows)
-    connection.execute(update(jobs).where(jobs.c.id == spec.id).values(sweep=document))
     new = [
-        (spec.id, number, "queued", False, encode(plain(dict(row))), searched(row), 0)
-        for number, row in enumerate(rows)
+        (spec.id, number, "queued", False, text, searched(row), 0)
+        for number, (row, text) in enumerate(zip(rows, _texts(rows, written), strict=True))
     ]
     # the driver takes ready rows in a third of the time that looking at each value needs
     insert = points.insert().compile(dialect=connection.dialect, column_keys=_OF_NEW)
     assert insert.positiontup == list(_OF_NEW)
     connection.exec_driver_sql(str(insert), new)
+
+
+def _texts(rows: Sequence[Mapping[str, JsonValue]], written: bytes | None) -> list[str]:
+    """The parameters of each point as its column keeps them."""
+    if written is None or any(odd in written for odd in _ODD):
+        return [encode(plain(dict(row))) for row in rows]
+    return written.decode().splitlines()
 
 
 def plain(value: Any) -> Any:
@@ -66,13 +81,12 @@ def plain(value: Any) -> Any:
 
 def searched(row: Mapping[str, JsonValue]) -> str:
     """What a search looks through of a point with these parameters, without regard to case."""
-    words = (one if isinstance(one, str) else _written(one) for one in row.values())
+    words = [
+        # the most common kind, without an encoder
+        str(one) if type(one) is int else one if isinstance(one, str) else _json(one)
+        for one in row.values()
+    ]
     return "\n".join(words).casefold()[:_SEARCHED]
-
-
-def _written(value: JsonValue) -> str:
-    # the most common kind, without an encoder
-    return str(value) if type(value) is int else _json(value)
 
 
 def point_of(row: Row[Any]) -> Point:

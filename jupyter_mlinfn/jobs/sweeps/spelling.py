@@ -113,10 +113,12 @@ def _range(name: str, word: str, first: str, last: str, step: str | None) -> Ite
     if steps >= MAX_POINTS:
         many = f"{steps + 1:,}" if steps < _COUNTABLE else "too many"
         raise _bad(name, f"{word} of {name} has {many} values; {MAX_POINTS:,} are the most.")
-    whole = all(_WHOLE.fullmatch(part) for part in (first, last, step or "1"))
+    if all(_WHOLE.fullmatch(part) for part in (first, last, step or "1")):
+        start, stride = int(begin), int(by)
+        yield from range(start, start + stride * (steps + 1), stride)
+        return
     for number in range(steps + 1):
-        value = _EXACT.add(begin, _EXACT.multiply(by, Decimal(number)))
-        yield int(value) if whole else float(value)
+        yield float(_EXACT.add(begin, _EXACT.multiply(by, Decimal(number))))
 
 
 def _bad(name: str, text: str) -> InputError:
