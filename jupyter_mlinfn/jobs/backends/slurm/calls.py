@@ -75,7 +75,14 @@ class Local:
 
     def missing(self) -> str:
         """Which of the programs needed are not here."""
-        absent = [name for name in NEEDED if self._find(name) is None]
+        first = self._find(NEEDED[0])
+        # all lie in one folder as a rule, and the path may be long
+        beside = os.devnull if first is None else str(Path(first).parent)
+        absent = [
+            name
+            for name in NEEDED
+            if shutil.which(name, path=beside) is None and self._find(name) is None
+        ]
         if not absent:
             return ""
         if len(absent) == len(NEEDED):
