@@ -26,6 +26,19 @@ export class PythonSide {
     readonly line: string
   ) {}
 
+  /** Tell it a line, and wait for the one that it answers. */
+  async ask(line: string): Promise<string> {
+    const { stdin, stdout } = this._child;
+    const answer = new Promise<string>((resolve, reject) => {
+      stdout?.once('data', text => resolve(String(text).trim()));
+      this._child.once('exit', () =>
+        reject(new Error(`The real part ended when it was told: ${line}.`))
+      );
+    });
+    stdin?.write(`${line}\n`);
+    return answer;
+  }
+
   /** End it with all that runs in it. */
   async stop(): Promise<void> {
     const child = this._child;
