@@ -16,7 +16,10 @@ export { expect };
 interface IApplication {
   restored: Promise<void>;
   serviceManager: {
-    contents: { rename(from: string, to: string): Promise<unknown> };
+    contents: {
+      rename(from: string, to: string): Promise<unknown>;
+      save(file: string, model: object): Promise<unknown>;
+    };
   };
   commands: { execute(id: string, args: object): Promise<unknown> };
   shell: {
@@ -169,11 +172,17 @@ export async function theme(page: Page, name: 'Light' | 'Dark'): Promise<void> {
 
 /** Wait for the kernel of the notebook in front to be connected and idle. */
 export async function kernelReady(page: Page): Promise<void> {
-  await page.waitForFunction(() => {
-    const kernel =
-      window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
-    return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
-  });
+  await page.waitForFunction(
+    () => {
+      const kernel =
+        window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
+      return (
+        kernel?.connectionStatus === 'connected' && kernel.status === 'idle'
+      );
+    },
+    undefined,
+    { timeout: 180_000 }
+  );
 }
 
 /** No violation that axe can see inside `selector`. */

@@ -66,14 +66,32 @@ async function startLab(page: Page): Promise<void> {
 
 /** Write a notebook that says what it sees, run it and save it. */
 async function writeNotebook(page: Page): Promise<void> {
-  await command(page, 'docmanager:new-untitled', {
-    path: '',
-    type: 'notebook'
-  });
   await page.evaluate(
-    name =>
-      window.jupyterapp.serviceManager.contents.rename('Untitled.ipynb', name),
-    NOTEBOOK
+    async ([name, source]) => {
+      const cell = {
+        cell_type: 'code',
+        id: 'devices',
+        execution_count: null,
+        metadata: {},
+        outputs: [],
+        source
+      };
+      const content = {
+        cells: [cell],
+        metadata: {},
+        nbformat: 4,
+        nbformat_minor: 5
+      };
+      await window.jupyterapp.serviceManager.contents.save(name, {
+        type: 'notebook',
+        format: 'json',
+        content
+      });
+    },
+    [
+      NOTEBOOK,
+      'import os; print(os.environ["NVIDIA_VISIBLE_DEVICES"])'
+    ] as const
   );
   await command(page, 'docmanager:open', {
     path: NOTEBOOK,
@@ -81,11 +99,7 @@ async function writeNotebook(page: Page): Promise<void> {
     kernel: { name: 'python3' }
   });
   await kernelReady(page);
-  await page.locator('.jp-Notebook .cm-content').first().click();
-  await page.keyboard.type(
-    'import os; print(os.environ["NVIDIA_VISIBLE_DEVICES"])'
-  );
-  await page.keyboard.press('Control+Enter');
+  await command(page, 'notebook:run-all-cells');
   await expect(page.locator('.jp-OutputArea-output')).toHaveText(SLICE);
   await command(page, 'docmanager:save');
 }

@@ -104,12 +104,22 @@ async function shown() {
   return { asked, node, onSavePoints };
 }
 
+/** Let answers come until there is something to see; jest's own limit ends a wait in vain. */
+async function until(seen: () => unknown): Promise<void> {
+  while (!seen()) {
+    await React.act(async () => {
+      await new Promise(resolve => setTimeout(resolve, 10));
+    });
+  }
+}
+
 function buttons(node: Element): string[] {
   return [...node.querySelectorAll('button')].map(one => one.textContent ?? '');
 }
 
 it('shows the points of a shared sweep, to look at only', async () => {
   const { asked, node, onSavePoints } = await shown();
+  await until(() => node.querySelector('[data-point="1"]'));
   expect(new Set(asked)).toEqual(
     new Set(['shared-jobs/lhcb/k3jq7aaaaa/points'])
   );
@@ -117,6 +127,7 @@ it('shows the points of a shared sweep, to look at only', async () => {
   const row = node.querySelector<HTMLElement>('[data-point="1"]');
   expect(row?.textContent).toContain('0.5 s');
   await React.act(async () => row?.click());
+  await until(() => node.textContent?.includes('Traceback'));
   const opened = node.querySelector('[aria-label="Point 1"]');
   expect(opened?.textContent).toContain('It fell over.');
   expect(opened?.textContent).toContain('Traceback');
