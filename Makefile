@@ -128,9 +128,6 @@ kubernetes: install kubernetes-parts ## the tests that talk to a real Kubernetes
 minio: $(STAMPS)/python ## build MinIO for the tests of buckets and their keys, once (needs Go)
 	@nice -n 15 $(BIN)/python -m tests.systems.minio
 
-kubernetes-politely: install
-	nice -n 10 $(MAKE) --no-print-directory kubernetes
-
 front: $(STAMPS)/node
 	$(JLPM) test
 
@@ -145,7 +142,8 @@ check: lint types front
 
 # Most tests wait for a process or for the disk: one worker more than there are cores, and the
 # checks beside them. What Kubernetes is built from is compiled meanwhile, when it is not there yet.
-# Its tests give way to the browser, which a person's patience is measured by.
+# Its tests and the browser's come one after the other: side by side they take as long on two cores,
+# and patience ends sooner.
 test: install ## everything, ending with a table of the real parts, or with what failed
 	@mkdir -p .build && rm -rf $(RESULTS)
 	@nice -n 19 $(BIN)/python -m tests.systems.kubernetes.building >.build/kubernetes.log 2>&1 &
@@ -155,7 +153,8 @@ test: install ## everything, ending with a table of the real parts, or with what
 stages:
 	@red=; \
 	$(MAKE) --no-print-directory --keep-going --jobs=2 unit check || red=1; \
-	$(MAKE) --no-print-directory --keep-going --jobs=2 browser kubernetes-politely || red=1; \
+	$(MAKE) --no-print-directory kubernetes || red=1; \
+	$(MAKE) --no-print-directory browser || red=1; \
 	$(MAKE) --no-print-directory parts; \
 	[ -z "$$red" ]
 
@@ -190,4 +189,4 @@ constraints: ## renew constraints.txt from .venv
 clean: ## remove what was built (not .venv)
 	rm -rf .build dist lib jupyter_mlinfn/labextension coverage
 
-.PHONY: help hub session-image minio kubernetes-parts kubernetes kubernetes-politely install lab channel .lab-environments .channels .systems lint types test-fast unit front browser parts test stages faults bench wheel openapi docs constraints clean
+.PHONY: help hub session-image minio kubernetes-parts kubernetes install lab channel .lab-environments .channels .systems lint types test-fast unit front browser parts test stages faults bench wheel openapi docs constraints clean
