@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent.parent / ".build" / "results"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _ROOM = 1500
 """Characters for all messages together."""
+_TOLD = 8
 
 
 def found(folder: Path = FOLDER) -> Iterator[tuple[str, str]]:
@@ -31,8 +32,11 @@ def page(failures: list[tuple[str, str]]) -> str:
     """For people; a sentence when no test failed."""
     if not failures:
         return "No test failed: what is red is said above (lint, types, jest or a stage's start)."
-    room = max(_ROOM // len(failures), 120)
-    return "\n".join(f"FAILED {name}\n{_essence(text, room)}" for name, text in failures)
+    told = failures[:_TOLD]
+    lines = [f"FAILED {name}\n{_essence(text, _ROOM // len(told))}" for name, text in told]
+    if len(failures) > len(told):
+        lines.append(f"{len(failures) - len(told)} more failed; they are told above.")
+    return "\n".join(lines)
 
 
 def _essence(text: str, room: int) -> str:

@@ -1,4 +1,4 @@
-"""The last page of a red run, from what pytest and Playwright really write."""
+"""The last page of a red run: of what pytest writes here, and of what Playwright wrote once."""
 
 from __future__ import annotations
 
@@ -18,6 +18,30 @@ def broken():
 def test_never(broken): ...
 def test_right(): ...
 """
+PLAYWRIGHT = """<testsuites tests="2" failures="1"><testsuite name="zz.spec.ts" tests="2">
+<testcase name="two is three" classname="zz.spec.ts" time="0.033">
+<failure message="two is not three" type="expect.toEqual">
+<![CDATA[  zz.spec.ts:2:1 › two is three ─────────────
+
+    Error: two is not three
+
+    expect(received).toEqual(expected) // deep equality
+
+    Retry #1 ─────────────────────────────────────
+
+    Error: two is not three
+]]></failure></testcase>
+<testcase name="only the second try" classname="zz.spec.ts" time="0.035">
+<system-out><![CDATA[[[ATTACHMENT|../../ui-tests/test-results/zz/error-context.md]]]]></system-out>
+</testcase></testsuite></testsuites>"""
+
+
+def test_a_story_that_failed_twice_is_told_and_one_that_failed_once_is_not(tmp_path: Path) -> None:
+    (tmp_path / "browser.xml").write_text(PLAYWRIGHT, encoding="utf-8")
+    ((name, text),) = found(tmp_path)
+    assert name == "zz.spec.ts: two is three"
+    assert page([(name, text)]).startswith(f"FAILED {name}\nzz.spec.ts:2:1")
+    assert "Error: two is not three" in page([(name, text)])
 
 
 def test_a_failure_and_a_broken_fixture_are_told_with_their_reasons(tmp_path: Path) -> None:
@@ -33,9 +57,10 @@ def test_a_failure_and_a_broken_fixture_are_told_with_their_reasons(tmp_path: Pa
 
 
 def test_many_failures_stay_one_screen() -> None:
-    told = page([(f"story {number}", "\x1b" + "x" * 5000) for number in range(8)])
+    told = page([(f"story {number}", "\x1b" + "x" * 5000) for number in range(90)])
     assert len(told) < 2000
-    assert all(f"FAILED story {number}" in told for number in range(8))
+    assert all(f"FAILED story {number}\n" in told for number in range(8))
+    assert "82 more failed" in told
 
 
 def test_without_a_failure_the_reader_is_sent_upwards(tmp_path: Path) -> None:

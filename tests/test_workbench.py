@@ -105,9 +105,3 @@ def test_the_retention_rule_removes_old_records_and_keeps_their_output(
         bench.store.get(record.id)
     assert not bench.folders.job(record.id).exists()
     assert Path(str(record.output)).is_file()
-
-
-def test_every_setting_is_in_the_documentation() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
-    for name in Mlinfn.class_own_traits(config=True):
-        assert f"| `{name}` |" in page, name
