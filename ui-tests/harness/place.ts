@@ -9,6 +9,8 @@ import * as os from 'os';
 import * as path from 'path';
 import { promisify } from 'util';
 
+import type { INotebookOptions } from './notebook';
+import { notebookOf } from './notebook';
 import { CHECKOUT, runPrefix, VENV } from './paths';
 import { processesWith, until } from './processes';
 
@@ -224,36 +226,8 @@ export class Place {
   }
 
   /** Write a notebook of code cells; the first may be the parameters. */
-  notebook(
-    file: string,
-    cells: string[],
-    more: { parameters?: boolean; kernel?: string } = {}
-  ): void {
-    const kernel = more.kernel ?? 'python3';
-    this.write(
-      file,
-      JSON.stringify({
-        cells: cells.map((source, index) => ({
-          cell_type: 'code',
-          id: `cell-${index}`,
-          metadata:
-            more.parameters && index === 0 ? { tags: ['parameters'] } : {},
-          execution_count: null,
-          outputs: [],
-          source
-        })),
-        metadata: {
-          kernelspec: {
-            name: kernel,
-            display_name: kernel,
-            language: 'python'
-          },
-          language_info: { name: 'python' }
-        },
-        nbformat: 4,
-        nbformat_minor: 5
-      })
-    );
+  notebook(file: string, cells: string[], more: INotebookOptions = {}): void {
+    this.write(file, JSON.stringify(notebookOf(cells, more)));
   }
 
   /** Ends of the logs of server, program and dispatcher, for error messages. */

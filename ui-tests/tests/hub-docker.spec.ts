@@ -17,6 +17,7 @@ import {
   noAxeViolations,
   test as plain
 } from '../harness/lab';
+import { notebookOf } from '../harness/notebook';
 
 const CARDS = '.mlinfn-offer';
 const NOTEBOOK = 'kept.ipynb';
@@ -67,21 +68,7 @@ async function startLab(page: Page): Promise<void> {
 /** Write a notebook that says what it sees, run it and save it. */
 async function writeNotebook(page: Page): Promise<void> {
   await page.evaluate(
-    async ([name, source]) => {
-      const cell = {
-        cell_type: 'code',
-        id: 'devices',
-        execution_count: null,
-        metadata: {},
-        outputs: [],
-        source
-      };
-      const content = {
-        cells: [cell],
-        metadata: {},
-        nbformat: 4,
-        nbformat_minor: 5
-      };
+    async ([name, content]) => {
       await window.jupyterapp.serviceManager.contents.save(name, {
         type: 'notebook',
         format: 'json',
@@ -90,7 +77,7 @@ async function writeNotebook(page: Page): Promise<void> {
     },
     [
       NOTEBOOK,
-      'import os; print(os.environ["NVIDIA_VISIBLE_DEVICES"])'
+      notebookOf(['import os; print(os.environ["NVIDIA_VISIBLE_DEVICES"])'])
     ] as const
   );
   await command(page, 'docmanager:open', {

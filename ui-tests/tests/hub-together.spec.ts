@@ -14,6 +14,7 @@ import {
   picture,
   test as plain
 } from '../harness/lab';
+import { notebookOf } from '../harness/notebook';
 import { missed, pythonVersion, tookPart } from '../harness/parts';
 import { CHECKOUT } from '../harness/paths';
 
@@ -176,24 +177,4 @@ function cell(page: Page): ReturnType<Page['locator']> {
   return page.locator('.jp-NotebookPanel .cm-content').first();
 }
 
-const NOTEBOOK = {
-  cells: [
-    {
-      cell_type: 'code',
-      id: 'one',
-      metadata: {},
-      execution_count: null,
-      outputs: [],
-      source: ['a word of nobody']
-    }
-  ],
-  metadata: {
-    kernelspec: {
-      display_name: 'Python 3',
-      language: 'python',
-      name: 'python3'
-    }
-  },
-  nbformat: 4,
-  nbformat_minor: 5
-};
+const NOTEBOOK = notebookOf(['a word of nobody']);
