@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,28 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.stats.get("rerun", []):
         terminalreporter.section(f"FIRST TRY FAILED {report.nodeid}", sep="_")
         terminalreporter.line(report.longreprtext)
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """What a program sets of the process's loggers ends with the test that called it.
+
+    JupyterHub's migrations configure alembic and the root, Jupyter's servers add handlers: a test
+    that looks at what was logged would depend on what ran before it.
+    """
+    logging.getLogger("alembic")
+    known = [*logging.root.manager.loggerDict.values(), logging.root]
+    before = [
+        (one, one.level, (one.parent, one.propagate, one.disabled), list(one.handlers))
+        for one in known
+        if isinstance(one, logging.Logger)
+    ]
+    yield
+    for logger, level, ways, handlers in before:
+        if logger.level != level or logger is logging.root:  # forgets what was derived from parents
+            logger.setLevel(level)
+        logger.parent, logger.propagate, logger.disabled = ways
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture(autouse=True)
