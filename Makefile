@@ -25,6 +25,8 @@ export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 export SKIP_JUPYTER_BUILDER := 1
 JLPM := $(BIN)/jlpm
 RESULTS := .build/results
+# In 'make test' what failed has a second try at the end: a stage is red when pytest itself broke.
+SECOND_TRY_COMES := $(if $(SECOND_TRY),|| [ $$? = 1 ])
 # An optional check of jsonschema that nobody here asks for: its grammar costs each Jupyter server,
 # JupyterHub and import of nbformat a second of CPU (docs/decisions.md). Peers are measured with it.
 NO_GRAMMAR := $(BIN)/pip uninstall -q -y rfc3987-syntax
@@ -115,7 +117,7 @@ test-fast: install ## what you run all the time (under 3 minutes)
 unit: install .channels .systems
 	rm -rf .build/parts
 	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-	  --junitxml=$(RESULTS)/unit.xml -k 'not kubernetes'
+	  --junitxml=$(RESULTS)/unit.xml -k 'not kubernetes' $(SECOND_TRY_COMES)
 
 kubernetes-parts: $(STAMPS)/python ## build Kubernetes and Kueue for the tests, once (needs Go)
 	@$(BIN)/python -m tests.systems.kubernetes.building || \
@@ -123,7 +125,7 @@ kubernetes-parts: $(STAMPS)/python ## build Kubernetes and Kueue for the tests, 
 
 kubernetes: install kubernetes-parts ## the tests that talk to a real Kubernetes
 	env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
-	  --junitxml=$(RESULTS)/kubernetes.xml -k kubernetes
+	  --junitxml=$(RESULTS)/kubernetes.xml -k kubernetes $(SECOND_TRY_COMES)
 
 minio: $(STAMPS)/python ## build MinIO for the tests of buckets and their keys, once (needs Go)
 	@nice -n 15 $(BIN)/python -m tests.systems.minio
@@ -145,16 +147,17 @@ check: lint types front
 # Its tests and the browser's come one after the other: side by side they take as long on two cores,
 # and patience ends sooner.
 test: install ## everything, ending with a table of the real parts, or with what failed
-	@mkdir -p .build && rm -rf $(RESULTS)
+	@mkdir -p .build && rm -rf $(RESULTS) .pytest_cache
 	@nice -n 19 $(BIN)/python -m tests.systems.kubernetes.building >.build/kubernetes.log 2>&1 &
 	@$(MAKE) --no-print-directory stages || { $(BIN)/python -m tests.failures; exit 1; }
 
 # A red stage does not keep the next from running: one run tells everything that is wrong.
 stages:
 	@red=; \
-	$(MAKE) --no-print-directory --keep-going --jobs=2 unit check || red=1; \
-	$(MAKE) --no-print-directory kubernetes || red=1; \
+	$(MAKE) --no-print-directory --keep-going --jobs=2 SECOND_TRY=1 unit check || red=1; \
+	$(MAKE) --no-print-directory SECOND_TRY=1 kubernetes || red=1; \
 	$(MAKE) --no-print-directory browser || red=1; \
+	$(BIN)/python -m tests.second_try || red=1; \
 	$(MAKE) --no-print-directory parts; \
 	[ -z "$$red" ]
 

@@ -49,23 +49,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that wait for real systems: what only computes fills the gaps.
-
-    A test has a second try (docs/decisions.md); a fault campaign has none, because its first
-    failure is the finding.
-    """
+    """Begin with the files that wait for real systems: what only computes fills the gaps."""
     waiting = {item.path for item in items if item.get_closest_marker("system")}
     items.sort(key=lambda item: item.path not in waiting)
-    for item in items:
-        if not item.get_closest_marker("fault"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell why a first try failed: what only sometimes fails is a mistake that nobody found yet."""
-    for report in terminalreporter.stats.get("rerun", []):
-        terminalreporter.section(f"FIRST TRY FAILED {report.nodeid}", sep="_")
-        terminalreporter.line(report.longreprtext)
 
 
 @pytest.fixture(autouse=True)

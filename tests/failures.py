@@ -13,6 +13,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 FOLDER = Path(__file__).parent.parent / ".build" / "results"
+SECOND = "second.xml"
+"""What ``tests.second_try`` writes."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _ROOM = 1500
 """Characters for all messages together."""
@@ -20,12 +22,19 @@ _TOLD = 8
 
 
 def found(folder: Path = FOLDER) -> Iterator[tuple[str, str]]:
-    """Name and message of each test that failed."""
+    """Name and message of each test that failed and did not pass its second try."""
+    told: dict[str, str] = {}
+    passed_alone: set[str] = set()
     for file in sorted(folder.glob("*.xml")):
         for case in ElementTree.parse(file).iter("testcase"):
-            for fault in [*case.findall("failure"), *case.findall("error")]:
+            name = f"{case.get('classname')}: {case.get('name')}"
+            faults = [*case.findall("failure"), *case.findall("error")]
+            for fault in faults:
                 text = _COLOURS.sub("", fault.text or fault.get("message", ""))
-                yield f"{case.get('classname')}: {case.get('name')}", text.strip()
+                told[name] = text.strip()
+            if file.name == SECOND and not faults:
+                passed_alone.add(name)
+    return ((name, text) for name, text in told.items() if name not in passed_alone)
 
 
 def page(failures: list[tuple[str, str]]) -> str:
