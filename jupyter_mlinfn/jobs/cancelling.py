@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Literal
 
 from jupyter_mlinfn.jobs.folders import JobFolders
-from jupyter_mlinfn.model.errors import NotFound
+from jupyter_mlinfn.model.errors import NotFound, PartMissing, Refused, Unavailable
 from jupyter_mlinfn.model.jobs import ENDED, JobRecord, Reason
 
 if TYPE_CHECKING:
@@ -18,12 +19,15 @@ BY_USER: Final = Reason(
     text="You cancelled this job. Its folder was gone, so nothing more is known of it.",
 )
 
+_TRIED_AGAIN: Final = (Unavailable, PartMissing, Refused)
+_ASKED_AGAIN: Final = "An open JupyterLab asks again by itself; without one, 'mlinfn jobs' does."
+
 
 def cancel(store: JobStore, folders: JobFolders, backend: Backend, record: JobRecord) -> JobRecord:
     """Make a job end; harmless when repeated. The record as it is then.
 
     The wish is durable in index and folder before the back-end is asked; raises
-    :class:`Unavailable` when that is silent, and the reconciler asks again.
+    :class:`Unavailable` when that is silent, saying so, and the reconciler asks again.
     """
     if record.state in ENDED:
         return record
@@ -35,7 +39,8 @@ def cancel(store: JobStore, folders: JobFolders, backend: Backend, record: JobRe
         if store.cancel_if_waiting(record.id, BY_USER):
             return store.get(record.id)
         raise
-    backend.cancel(record)
+    with _wish_taken("job"):
+        backend.cancel(record)
     return store.get(record.id)
 
 
@@ -62,5 +67,21 @@ def cancel_points(
     record = store.points.mark_cancelling(record.id, going)
     for number in going:
         folders.request_cancel(record.id, number)
-    backend.cancel_points(record, going)
+    with _wish_taken("point" if len(going) == 1 else "points"):
+        backend.cancel_points(record, going)
     return store.get(record.id)
+
+
+@contextmanager
+def _wish_taken(what: Literal["job", "point", "points"]) -> Iterator[None]:
+    """Say beside the error of a back-end that the wish outlives it."""
+    try:
+        yield
+    except _TRIED_AGAIN as error:
+        are = "are" if what == "points" else "is"
+        kind = next(one for one in _TRIED_AGAIN if isinstance(error, one))
+        raise kind(
+            f"Your wish is taken. {error.text} The {what} {are} cancelled as soon as that changes.",
+            code=error.code,
+            hint=error.hint or _ASKED_AGAIN,
+        ) from error

@@ -133,6 +133,23 @@ def test_a_job_waits_while_the_system_is_silent_and_goes_there_later(with_farm, 
     assert told.json["backend_id"] is None
 
 
+def test_a_cancel_while_the_system_is_silent_is_taken_and_carried_out_later(
+    with_farm, notebook
+) -> None:
+    job = with_farm.run("submit", str(notebook), "--backend", "farm", "--json").json["id"]
+    play(with_farm, "silent")
+    told = with_farm.run("job", "cancel", job, "--json")
+    assert told.code == 3, told.err
+    text = "Your wish is taken. The farm does not answer. The job is cancelled as soon as that"
+    assert told.json["error"]["text"].startswith(text)
+    assert text in told.err
+    assert "'mlinfn jobs'" in told.err
+    (farm_folder(with_farm) / "silent").unlink()
+    assert with_farm.run("jobs", "--json").json["jobs"][0]["cancelling"]
+    ticket = json.loads((farm_folder(with_farm) / "1234.json").read_text())
+    assert ticket["state"] == "cancelled", "the next look carries it out"
+
+
 def test_a_rerun_keeps_its_place_or_goes_to_another(with_farm, notebook) -> None:
     words = ("--backend", "farm", "--queue", "opportunistic", "--charge", "cms")
     first = with_farm.run("submit", str(notebook), *words, "--json").json["id"]

@@ -47,8 +47,11 @@ def test_cancel_leaves_the_wish_before_it_asks(
     job = submit()
     store.observe(job.id, Observation(state="running", attempt=1))
     backend.silent = True
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as told:
         actions.cancel(job.id)
+    assert told.value.text == (
+        "Your wish is taken. The line is dead. The job is cancelled as soon as that changes."
+    )
     assert folders.cancel_requested(job.id)
     assert store.get(job.id).cancelling
     backend.silent = False

@@ -154,6 +154,21 @@ async def test_a_recorded_job_goes_to_another_place(
     assert (back.json["backend"], back.json["queue"]) == ("local", None)
 
 
+async def test_a_cancel_is_taken_while_the_place_is_silent(
+    server: Server, make_notebook: MakeNotebook, farmland: Path
+) -> None:
+    body = {"source": make_notebook("fit.ipynb", ["1"]), "backend": "farm"}
+    job = (await server.ask("POST", "jobs", body=body)).json["id"]
+    (farmland / "silent").touch()
+    reply = await server.ask("POST", f"jobs/{job}/cancel", body={})
+    assert reply.status == 503, reply.body
+    assert reply.json["detail"].startswith("Your wish is taken. The farm does not answer. The job")
+    (record,) = (await server.ask("GET", "jobs")).json["jobs"]
+    assert record["cancelling"]
+    bulk = await server.ask("POST", "jobs/bulk/cancel", body={"jobs": [job]})
+    assert bulk.json["results"][0]["text"] == reply.json["detail"]
+
+
 async def test_a_draft_holds_what_every_place_says_and_where_the_job_would_go(
     server: Server, make_notebook: MakeNotebook, farmland: Path
 ) -> None:
