@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from jupyter_mlinfn.model.errors import InputError, NotFound
-from jupyter_mlinfn.model.jobs import ENDED, Forecast, JobRecord
+from jupyter_mlinfn.model.jobs import ENDED, Forecast, JobRecord, JobSpec
 from jupyter_mlinfn.model.wishes import Wishes
 
 if TYPE_CHECKING:
+    from jupyter_mlinfn.jobs.backends.protocol import Backend
     from jupyter_mlinfn.jobs.drafting import Prepared
     from jupyter_mlinfn.jobs.store import JobStore
 
@@ -34,6 +35,17 @@ def before(store: JobStore, wishes: Wishes) -> list[JobRecord]:
 def unfinished(store: JobStore, wishes: Wishes) -> list[JobRecord]:
     """Those of :meth:`before` that have not ended."""
     return [one for one in before(store, wishes) if one.state not in ENDED]
+
+
+def waits_here(store: JobStore, backend: Backend, spec: JobSpec) -> bool:
+    """Whether a job that was just committed is not to be handed over now: it is held back, or
+    ended already because one before it did not succeed."""
+    if not (spec.after or spec.after_ok):
+        return False
+    going = unfinished(store, spec)  # asked first: they may end meanwhile
+    if spec.id in store.still_held():
+        return not backend.awaits(going, sweep=bool(spec.points))
+    return store.get(spec.id).state in ENDED
 
 
 def check(store: JobStore, prepared: Prepared) -> None:

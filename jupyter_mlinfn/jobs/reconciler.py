@@ -120,8 +120,9 @@ class Reconciler:
             _log.info("Job %s waits for its back-end: %s", record.id, error)
 
     def _awaits(self, backend: Backend, record: JobRecord) -> bool:
+        # when they ended in this very look, the next one says whether it may run or never can
         going = unfinished(self._store, record)
-        return backend.awaits(going, sweep=record.sweep is not None)
+        return bool(going) and backend.awaits(going, sweep=record.sweep is not None)
 
     def _strangers(self) -> set[str]:
         """The ids of job folders that have no row."""

@@ -338,10 +338,8 @@ class Submission:
     def _hand_over(self, spec: JobSpec, record: JobRecord) -> JobRecord:
         """Tell the back-end. When it is silent the job waits, and the reconciler tries again."""
         backend = self._backends[spec.backend]
-        if (spec.after or spec.after_ok) and spec.id in self._store.still_held():
-            going = after.unfinished(self._store, spec)
-            if not backend.awaits(going, sweep=bool(spec.points)):
-                return self._store.get(spec.id)
+        if after.waits_here(self._store, backend, spec):
+            return self._store.get(spec.id)
         try:
             return hand_over(self._store, backend, spec)
         except (MlinfnError, OSError) as error:

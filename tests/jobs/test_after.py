@@ -155,6 +155,54 @@ def test_a_system_that_cannot_wait_gets_the_job_when_it_may_start(
     assert store.get(second.id).backend_id == second.id
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_one_that_never_can_run_is_not_handed_over_by_the_look_that_sees_the_other_fail(
+    submission: Submission,
+    store: JobStore,
+    backend: Listener,
+    notebook: Path,
+    look: Reconciler,
+    waits: bool,
+) -> None:
+    """HTCondor once ran such a job while the index said that none of its code had run."""
+    first = submission.submit(ask(notebook))
+    second = submission.submit(ask(notebook, after_ok=(first.id,)))
+    backend.answers[first.id] = Observation(state="failed", attempt=1)
+    backend.waits = waits
+    for _ in range(3):
+        look.run_once()
+    assert len(backend.submitted) == 1
+    assert reason(store, second.id)[0] == "dependency-failed"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_other_may_fail_while_one_is_submitted(
+    submission: Submission,
+    store: JobStore,
+    backend: Listener,
+    notebook: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: bool,
+) -> None:
+    """Just before, and just after, the index is asked whether it is still held back."""
+    first = submission.submit(ask(notebook))
+    still_held = store.still_held
+
+    def asked() -> frozenset[str]:
+        if before:
+            end(store, first.id, "failed")
+        held = still_held()
+        if not before:
+            end(store, first.id, "failed")
+        return held
+
+    monkeypatch.setattr(store, "still_held", asked)
+    second = submission.submit(ask(notebook, after_ok=(first.id,)))
+    assert len(backend.submitted) == 1
+    settle_all(store.index)
+    assert reason(store, second.id)[0] == "dependency-failed"
+
+
 def test_a_system_that_waits_by_itself_gets_it_at_once(
     submission: Submission, backend: Listener, notebook: Path
 ) -> None:

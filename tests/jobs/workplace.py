@@ -113,7 +113,7 @@ class Listener:
         return spec.id
 
     def awaits(self, jobs: Sequence[JobRecord], *, sweep: bool) -> bool:
-        return self.waits
+        return self.waits or not jobs
 
     def query(self, records: Sequence[JobRecord]) -> Mapping[JobId, Observation]:
         self.queries += 1
