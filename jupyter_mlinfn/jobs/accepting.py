@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.jobs.backends.protocol import Observation
 from jupyter_mlinfn.model.errors import Refused
-from jupyter_mlinfn.model.jobs import JobRecord, JobSpec, Reason
+from jupyter_mlinfn.model.jobs import ENDED, JobRecord, JobSpec, Reason
 
 if TYPE_CHECKING:
     from jupyter_mlinfn.jobs.backends.protocol import Backend
@@ -30,11 +30,15 @@ def made_before(store: JobStore, folders: JobFolders, claim: Claim) -> JobRecord
 def hand_over(store: JobStore, backend: Backend, spec: JobSpec) -> JobRecord:
     """The job as it is after its back-end took it, or refused it for good: then it has failed.
 
+    One that ended meanwhile, because somebody cancelled it, is taken out of the system again.
     Raises :class:`~jupyter_mlinfn.model.errors.Unavailable` when the back-end is silent: the job
     waits.
     """
     try:
-        return store.accepted(spec.id, backend.submit(spec))
+        record = store.accepted(spec.id, backend.submit(spec))
     except Refused as error:
         reason = Reason(code="refused-by-system", text=f"{error.text} None of your code ran.")
         return store.observe(spec.id, Observation(state="failed", reason=reason))
+    if record.state in ENDED and not record.attempts:
+        backend.cancel(record)
+    return record

@@ -15,12 +15,13 @@ import pytest
 
 from jupyter_mlinfn.jobs import reconciler as module
 from jupyter_mlinfn.jobs.backends.protocol import Capacity, Observation
+from jupyter_mlinfn.jobs.cancelling import BY_USER
 from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.jobs.reconciler import GARBAGE_SECONDS, Reconciler
 from jupyter_mlinfn.jobs.store import JobStore
 from jupyter_mlinfn.jobs.submission import Submission
 from jupyter_mlinfn.model.errors import NotFound
-from jupyter_mlinfn.model.jobs import JobRecord, JobRequest
+from jupyter_mlinfn.model.jobs import JobRecord, JobRequest, JobSpec
 from tests.jobs.workplace import Listener, code, write_notebook
 
 ROOM = Capacity(cpus=8, memory=2**40)
@@ -63,6 +64,30 @@ def test_one_query_for_all_and_nothing_when_there_is_nothing(
     assert reconciler.run_once() == 0
     assert (backend.queries, backend.healed) == (2, 2)
     assert {store.get(job.id).state for job in jobs[:3]} == {"running"}
+
+
+def test_what_ends_while_it_is_handed_over_is_taken_out_of_the_system(
+    reconciler: Reconciler,
+    backend: Listener,
+    store: JobStore,
+    submit: Callable[[], JobRecord],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody cancels a job in another process in the moment in which its system answers again."""
+    monkeypatch.setattr(module, "_SUBMIT_TAKES", timedelta(0))
+    backend.silent = True
+    job = submit()
+    backend.silent = False
+    taken = backend.submit
+
+    def cancelled_just_then(spec: JobSpec) -> str:
+        assert store.cancel_if_waiting(spec.id, BY_USER)
+        return taken(spec)
+
+    monkeypatch.setattr(backend, "submit", cancelled_just_then)
+    reconciler.run_once()
+    assert backend.cancelled == [job.id]
+    assert store.get(job.id).state == "cancelled"
 
 
 def test_silence_is_shown_never_a_failure(
