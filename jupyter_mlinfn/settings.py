@@ -333,6 +333,11 @@ class Mlinfn(KubernetesTraits):
         return os.environ.get("MLINFN_GPUS") == "simulated"
 
     @property
+    def named_backends(self) -> dict[str, list[str]]:
+        """The names of back-ends that people wrote, by setting."""
+        return {"backends": self.backends, "places": self.places}
+
+    @property
     def job_memory_bytes(self) -> int | None:
         """``job_memory`` in bytes; ``None`` when it is to be found out."""
         return _amount(self.job_memory, "job_memory") if self.job_memory else None

@@ -55,7 +55,7 @@ def diagnose(bench: Workbench) -> Diagnosis:
 
 def _further(bench: Workbench) -> tuple[Check, ...]:
     try:
-        return systems.further(bench)
+        return (*systems.named(bench), *systems.further(bench))
     except Exception as error:  # whatever is broken is what the person wants to be told
         text = f"Further back-ends could not be checked: {type(error).__name__}: {error}"
         return (Check(name="back-ends", state="warning", text=text),)

@@ -56,6 +56,17 @@ def _look(bench: Workbench, system: System) -> Check:
     return Check(name=system.name, state="warning", text=text, hint=hint)
 
 
+def named(bench: Workbench) -> tuple[Check, ...]:
+    """The names in the settings that no back-end has; nothing where all are known."""
+    from jupyter_mlinfn.jobs.backends.naming import misnamed
+
+    told = misnamed(bench.settings.named_backends)
+    if not told:
+        return ()
+    hint = "Look at jupyter_mlinfn_config.py, and at MLINFN_BACKENDS where a hub sets it."
+    return (Check(name="settings", state="warning", text=" ".join(told), hint=hint),)
+
+
 def further(bench: Workbench) -> tuple[Check, ...]:
     """The back-ends that a site added by entry point, by name."""
     named = {"local", SLURM.name, _HTCONDOR}

@@ -64,6 +64,10 @@ class Places:
         """Those of them that the automatic choice may take."""
         return [name for name in self.usable() if self._is_allowed(name)]
 
+    def unknown(self) -> list[str]:
+        """The names among the preferred that no back-end here has."""
+        return [name for name in self._preferred if name not in self._backends]
+
     def look(
         self,
         asked: Resources,

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from jupyter_mlinfn.jobs.backends.naming import not_here
 from jupyter_mlinfn.jobs.backends.protocol import (
     Backend,
     carries_secrets,
@@ -114,7 +115,8 @@ class Placing:
     def _choose(self, prepared: Prepared, outlooks: Sequence[Outlook]) -> None:
         chosen = self._places.first(outlooks)
         if chosen is None:
-            prepared.errors += _errors(_nowhere([one for one in outlooks if one.allowed]))
+            allowed = [one for one in outlooks if one.allowed]
+            prepared.errors += _errors(_nowhere(allowed, self._places.unknown()))
             return
         prepared.outlook = chosen
         prepared.backend = self._backends[chosen.backend]
@@ -122,7 +124,7 @@ class Placing:
 
     def _check_is_here(self, name: str) -> None:
         backend = self._backends.get(name)
-        absent = backend.missing() if backend else f"There is no back-end {name!r} here."
+        absent = backend.missing() if backend else not_here(name, self._backends)
         if absent:
             there = ", ".join(sorted(self._places.usable()))
             raise PartMissing(
@@ -172,8 +174,11 @@ def _no_offload(request: JobRequest, backend: Backend) -> list[Problem]:
     return [Problem(code="no-offload", text=text, field="offload")]
 
 
-def _nowhere(outlooks: Sequence[Outlook]) -> list[Problem]:
-    """What every place says, each with its name, and which did not say anything."""
+def _nowhere(outlooks: Sequence[Outlook], unknown: Sequence[str]) -> list[Problem]:
+    """What every place says, each with its name, and which did not say anything.
+
+    ``unknown``: the names in the setting ``places`` that nothing offered here has.
+    """
     found = [
         one.model_copy(update={"text": f"{place.title}: {one.text}"})
         for place in outlooks
@@ -190,10 +195,14 @@ def _nowhere(outlooks: Sequence[Outlook]) -> list[Problem]:
         Problem(
             code="no-place",
             text="No place may be chosen automatically here. Name one, or change the setting "
-            "'places'.",
+            f"'places'{_naming(unknown)}.",
             field="backend",
         )
     ]
+
+
+def _naming(unknown: Sequence[str]) -> str:
+    return f", which names only {', '.join(map(repr, unknown))}" if unknown else ""
 
 
 def _errors(problems: Sequence[Problem]) -> list[MlinfnError]:

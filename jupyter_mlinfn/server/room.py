@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jupyter_mlinfn.server.broadcast import Broadcast
     from jupyter_mlinfn.server.messages import Topic
     from jupyter_mlinfn.server.session import HubSessionDesk
+    from jupyter_mlinfn.settings import Mlinfn
     from jupyter_mlinfn.workbench import Workbench
 
 P = ParamSpec("P")
@@ -93,12 +94,20 @@ class Room:
                 from jupyter_mlinfn.settings import Mlinfn
                 from jupyter_mlinfn.workbench import Workbench
 
+                settings = Mlinfn(config=self.config)
+                self._warn_of_names(settings)
                 self._workbench = Workbench(
-                    Mlinfn(config=self.config),
+                    settings,
                     root=Path(self.root.folder),
                     kernels=self.server.kernel_spec_manager,
                 )
             return self._workbench
+
+    def _warn_of_names(self, settings: Mlinfn) -> None:
+        from jupyter_mlinfn.jobs.backends.naming import misnamed
+
+        for sentence in misnamed(settings.named_backends):
+            self.log.warning("%s", sentence)
 
     @property
     def broadcast(self) -> Broadcast:

@@ -261,6 +261,7 @@ def test_nowhere_is_told_with_what_every_place_says(
     nowhere = submitting(store, folders, Place("local"), Place("slurm"), places=("moon", "sun"))
     draft = nowhere.draft(JobRequest(source=str(notebook)))
     assert [problem.code for problem in draft.problems] == ["no-place"]
+    assert draft.problems[0].text.endswith("'places', which names only 'moon', 'sun'.")
 
 
 def test_the_answer_of_a_place_is_whole_in_the_draft() -> None:

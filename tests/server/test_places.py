@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,51 @@ async def test_a_recorded_job_goes_to_another_place(
     back = await server.ask("POST", f"jobs/{moved['id']}/rerun", body={"backend": "local"})
     assert back.status == 201, back.body
     assert (back.json["backend"], back.json["queue"]) == ("local", None)
+
+
+class Said(logging.Handler):
+    """What a logger says, whatever else listens to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+class TestNamesInTheSettings:
+    @pytest.fixture
+    def mlinfn_settings(self) -> dict[str, Any]:
+        return {"places": ["locla", "local"], "backends": ["slrum"]}
+
+    async def test_one_that_nothing_has_is_told_in_the_log_once_and_by_the_doctor(
+        self, server: Server, make_notebook: MakeNotebook
+    ) -> None:
+        said = Said()
+        server.app.log.addHandler(said)
+        source = make_notebook("fit.ipynb", ["1"])
+        drafts = [
+            await server.ask("POST", "jobs/draft", body={"source": source, "backend": name})
+            for name in ("locla", "slurm")
+        ]
+        checks = (await server.ask("GET", "doctor")).json["checks"]
+        server.app.log.removeHandler(said)
+        logged = [one for one in said.messages if one.startswith("The setting ")]
+        told = [
+            "The setting backends names 'slrum', which no back-end here is called. "
+            "Did you mean 'slurm'? There are: ",
+            "The setting places names 'locla', which no back-end here is called. "
+            "Did you mean 'local'? There are: ",
+        ]
+        assert [one.partition("htcondor, ")[0] for one in logged] == told
+        (check,) = [one for one in checks if one["name"] == "settings"]
+        assert (check["state"], check["text"]) == ("warning", " ".join(logged))
+        assert [one.json["problems"][0]["text"] for one in drafts] == [
+            "There is no back-end 'locla' here. Did you mean 'local'? Jobs can go to: local.",
+            "The settings leave the back-end 'slurm' out, or it cannot be loaded. "
+            "Jobs can go to: local.",
+        ]
 
 
 async def test_a_cancel_is_taken_while_the_place_is_silent(
