@@ -25,10 +25,10 @@ _ONE_AFTER_THE_OTHER: Final[tuple[tuple[str, _Look], ...]] = (
     ("cgroup", machine.control_groups),
     ("dispatcher", machine.dispatcher),
     ("gpus", machine.gpus),
-    ("slurm", systems.slurm),
     ("htcondor", systems.htcondor),
 )
 _BESIDE: Final[tuple[tuple[str, _Look], ...]] = (
+    ("slurm", systems.slurm),
     ("package-cache", environments.package_cache),
     ("apptainer", environments.apptainer),
     ("squashfs-tools", environments.squashfs_tools),

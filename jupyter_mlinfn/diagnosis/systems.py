@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from jupyter_mlinfn.diagnosis.checks import Check
+from jupyter_mlinfn.model.errors import MlinfnError
 from jupyter_mlinfn.model.jobs import Frozen
 
 if TYPE_CHECKING:
@@ -23,11 +24,25 @@ class System(Frozen):
 
 SLURM: Final = System(name="slurm", title="Slurm", programs=("sbatch", "squeue", "scancel"))
 _HTCONDOR: Final = "htcondor"
+_NO_CONTROLLER: Final = (
+    "'scontrol ping' tells which controller is asked: see that slurmctld runs there, and that "
+    "slurm.conf (SLURM_CONF) names it. A job submitted to Slurm waits until it answers."
+)
 
 
 def slurm(bench: Workbench) -> Check:
-    """Slurm's programs."""
-    return _look(bench, SLURM)
+    """Slurm's programs, and whether somebody answers them; its own deadline is 3 s."""
+    seen = _look(bench, SLURM)
+    if seen.state != "ok":
+        return seen
+    try:
+        bench.backends[SLURM.name].queues()
+    except MlinfnError as error:
+        there = bench.settings.slurm_ssh
+        where = f"are run on {there} by ssh" if there else "are here"
+        text = f"Slurm's programs {where}, and no controller answers them. {error.text}"
+        return Check(name=SLURM.name, state="warning", text=text, hint=error.hint or _NO_CONTROLLER)
+    return seen
 
 
 def htcondor(bench: Workbench) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sys
 from pathlib import Path
 from threading import Barrier
@@ -10,10 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_mlinfn.diagnosis import Check, diagnose, environments, session
+from jupyter_mlinfn.diagnosis import Check, diagnose, environments, session, systems
 from jupyter_mlinfn.environments.image import launcher
 from jupyter_mlinfn.environments.image.launcher import Finding
 from jupyter_mlinfn.environments.own.layout import Layout
+from jupyter_mlinfn.settings import Mlinfn
+from jupyter_mlinfn.workbench import Workbench
+from tests.systems import slurm as real_slurm
+from tests.systems.daemons import Missing
 
 
 def checks_of(program, **options) -> dict[str, dict[str, str]]:
@@ -119,6 +124,46 @@ def test_programs_are_waited_for_beside(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(asking, "_ONE_AFTER_THE_OTHER", ())
     told = [check for check in diagnose(SimpleNamespace()).checks if check.name == "slow"]
     assert [check.state for check in told] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("words", "state", "told"),
+    [
+        ("echo 'fatal: no route' >&2; exit 1", "warning", "(sinfo: fatal: no route)."),
+        ("exit 0", "ok", "Slurm: jobs can go there."),
+    ],
+)
+def test_slurm_s_programs_alone_are_not_slurm(
+    words: str, state: str, told: str, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    for name in ("sbatch", "squeue", "scancel", "sinfo"):
+        made(tools, name, words)
+    bench = Workbench(Mlinfn(data_dir=str(tmp_path / "data"), slurm_programs=str(tools)))
+    check = systems.slurm(bench)
+    assert check.state == state
+    assert check.text.endswith(told)
+    assert ("programs are here, and no controller answers" in check.text) is (state != "ok")
+    assert ("slurmctld" in (check.hint or "")) is (state != "ok")
+
+
+@pytest.mark.system
+def test_a_real_slurm_whose_controller_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        real_slurm.prepare()
+    except Missing as error:
+        pytest.skip(str(error))
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        told = f"SlurmctldHost=localhost(127.0.0.1)\nSlurmctldPort={port}\nNodeName=n1\n"
+        (tmp_path / "slurm.conf").write_text(f"ClusterName=mute\n{told}")
+        monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
+        check = systems.slurm(Workbench(Mlinfn(data_dir=str(tmp_path / "data"))))
+    assert check.state == "warning"
+    assert "Slurm's programs are here, and no controller answers them." in check.text
+    assert "sinfo" in check.text
 
 
 def test_the_ports_of_the_profile_are_told_with_where_they_are_seen(
