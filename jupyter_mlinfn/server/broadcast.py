@@ -108,7 +108,8 @@ class Channel:
 
     ``lock`` is held by the feed while it reads and publishes a change, and here while a full
     frame is read: so no change falls between a client's full frame and its next delta. Only who
-    has had a full frame is a listener; the others are interested.
+    has had a full frame is a listener; the others are interested, and those to whom none could
+    be read are waiting for the feed to read one.
     """
 
     def __init__(self, room: Room, topic: Topic, feed: Callable[[Room, Channel], Feed]) -> None:
@@ -116,6 +117,7 @@ class Channel:
         self.topic = topic
         self.listeners: set[LiveSocket] = set()
         self._interested: set[LiveSocket] = set()
+        self._waiting: set[LiveSocket] = set()
         self.sequence = 0
         self.lock = asyncio.Lock()
         self._make_feed = feed
@@ -133,25 +135,46 @@ class Channel:
             self._feed = self._make_feed(self.room, self)
             self._task = asyncio.create_task(self._feed.run())
         async with self.lock:
-            frame = None if self._feed is None else await self._full_frame(self._feed)
-            if client in self._interested:
-                self.listeners.add(client)
-                if frame is not None:
-                    client.send(frame)
+            feed = self._feed
+            if feed is None or client not in self._interested:
+                return
+            try:
+                self._let_in(client, await self._full_frame(feed))
+            except Exception as error:
+                # one topic's trouble must not end the connection, which is the other topics' too
+                self._waiting |= {client} & self._interested
+                client.send(self.room.broadcast.trouble(feed.explain(error), self.topic))
+
+    async def welcome(self, feed: Feed, *, everybody: bool = False) -> None:
+        """Send a full frame to those who could have none when they came. Hold ``lock``."""
+        if everybody:
+            self._waiting |= self.listeners
+        if self._waiting:
+            frame = await self._full_frame(feed)
+            for client in list(self._waiting):
+                self._let_in(client, frame)
+
+    def _let_in(self, client: LiveSocket, frame: bytes | None) -> None:
+        self._waiting.discard(client)
+        if client in self._interested:
+            self.listeners.add(client)
+            if frame is not None:
+                client.send(frame)
 
     async def _full_frame(self, feed: Feed) -> bytes | None:
         """The full frame of now; the same bytes for everybody until the next delta."""
         if self._full is None or self._full[0] != self.sequence:
             data = await feed.full()
-            if data is None:
+            if data is None or feed is not self._feed:
+                # its last listener left meanwhile: for the next feed this would be no beginning
                 return None
             self._full = (self.sequence, self._frame("full", data))
         return self._full[1]
 
     def leave(self, client: LiveSocket) -> None:
         """Remove a listener; the feed ends with the last."""
-        self._interested.discard(client)
-        self.listeners.discard(client)
+        for clients in (self._interested, self._waiting, self.listeners):
+            clients.discard(client)
         if not self._interested and self._task is not None:
             self._task.cancel()
             ending = asyncio.create_task(_end(self._task))

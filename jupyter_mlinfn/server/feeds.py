@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlinfn.gpus.deltas import delta
 from jupyter_mlinfn.gpus.settling import settle
-from jupyter_mlinfn.model.errors import Unavailable
+from jupyter_mlinfn.model.errors import MlinfnError, Unavailable
 from jupyter_mlinfn.process.feed import collect
 from jupyter_mlinfn.server.knowledge import what_is_known
 from jupyter_mlinfn.server.messages import JobChanges
@@ -70,6 +70,8 @@ class Feed(ABC):
                 async with self.channel.lock:
                     if (change := await self.change()) is not None:
                         self.channel.publish(*change)
+                    # after trouble all get one: it takes the sentence away that told of it
+                    await self.channel.welcome(self, everybody=self._trouble is not None)
                 self._trouble = None
             except Exception as error:
                 self.tell(error)
@@ -77,8 +79,10 @@ class Feed(ABC):
 
     async def wait(self) -> None:
         """Until it is worth looking again, or somebody did something through this server."""
+        # no wait_for: before Python 3.12 it forgets a cancellation that comes as it is stirred
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stirred.wait(), self.interval)
+            async with asyncio.timeout(self.interval):
+                await self._stirred.wait()
         self._stirred.clear()
 
     def stir(self) -> None:
@@ -86,15 +90,20 @@ class Feed(ABC):
         self._stirred.set()
 
     def tell(self, error: Exception) -> None:
-        """Log a fault of ours, and tell the listeners what is wrong, once."""
-        expected = known(error)
-        if expected is None:
-            self.room.log.error("The live topic %s failed", self.channel.topic, exc_info=error)
-            expected = Unavailable("This view cannot be kept up to date for now. See the log.")
+        """Tell the listeners what is wrong, once."""
+        expected = self.explain(error)
         if expected.code != self._trouble:
             self._trouble = expected.code
             frame = self.room.broadcast.trouble(expected, self.channel.topic)
             self.channel.tell(frame)
+
+    def explain(self, error: Exception) -> MlinfnError:
+        """What is wrong, for those who listen; a fault of ours is logged."""
+        expected = known(error)
+        if expected is None:
+            self.room.log.error("The live topic %s failed", self.channel.topic, exc_info=error)
+            expected = Unavailable("This view cannot be kept up to date for now. See the log.")
+        return expected
 
 
 class JobsFeed(Feed):

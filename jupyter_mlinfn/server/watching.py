@@ -45,8 +45,9 @@ class EnvironmentsWatch:
 
         with self._lock:
             if self._environments is None:
-                self._environments = self._list_environments()
+                environments = self._list_environments()
                 self._tasks = _by_id(self._list_tasks())
+                self._environments = environments
             shown = TaskList(tasks=tuple(self._tasks.values()))
             return Tasks(environments=self._environments, tasks=shown).model_dump_json().encode()
 

@@ -166,13 +166,18 @@ export class EnvironmentsModel extends VDomModel {
     });
   }
 
+  /** Ask for all of it: what runs is to be seen without a live connection too. */
   async refresh(): Promise<void> {
     try {
-      const list = await this.client.environments();
+      const [list, { tasks }] = await Promise.all([
+        this.client.environments(),
+        this.client.tasks()
+      ]);
       if (this.isDisposed) {
         return;
       }
       this._takeList(list);
+      this._mergeTasks(tasks, []);
     } catch (error) {
       this._error = error as Error;
     }

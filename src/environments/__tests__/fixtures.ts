@@ -145,6 +145,7 @@ export function server(answers: Partial<Client> = {}) {
   const environments: Environment[] = [own(), environment()];
   const client = {
     environments: async () => listOf(environments),
+    tasks: async () => ({ tasks: [] }),
     ...answers
   };
   const model = new EnvironmentsModel(

@@ -117,6 +117,13 @@ describe('EnvironmentsModel', () => {
     expect(model.tasks).toEqual([]);
   });
 
+  it('shows what runs where no live frame comes', async () => {
+    const { model } = server({ tasks: async () => ({ tasks: [task()] }) });
+    model.watch();
+    await new Promise(resolve => setTimeout(resolve));
+    expect(model.newsOf('mine')?.state).toBe('running');
+  });
+
   it('keeps what it shows when asking again fails', async () => {
     let fails = false;
     const list = listOf([own()]);
