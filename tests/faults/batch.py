@@ -2,6 +2,7 @@
 
 Each round submits one job and kills who submits at a random moment of that, often submits again
 with the same key, as a person does who heard nothing, and often cancels it and kills who cancels.
+One in three comes after another, or only when that one succeeded.
 All the while two others look, as two servers on one home would, and each is killed every second or
 so in the middle of its query. Once in a while the one who is told is a real Jupyter server, which
 is killed as a whole. It passes when no job was lost, handed over twice, published twice or stuck,
@@ -44,10 +45,13 @@ class Job:
     """What was done with one job, and what has to come of it.
 
     ``heard``: somebody was told that it was taken; ``ended``: that it will be cancelled.
+    ``before``: the id of the job it comes after, which has to succeed where ``ok``.
     """
 
     key: str
     source: Path
+    before: str | None = None
+    ok: bool = False
     began: float = field(default_factory=time.monotonic)
     heard: bool = False
     asked: bool = False
@@ -191,6 +195,9 @@ class BatchCampaign:
         chance, name = self.chance, f"r{number}"
         make = self.scene.script if chance.random() < 0.8 else self.scene.notebook
         job = Job(name, make(name, round(chance.uniform(0.0, 1.5), 2)))
+        first = [one.id for one in self._going if one.id and one.before is None]
+        if first and not served and chance.random() < 0.33:
+            job.before, job.ok = chance.choice(first), chance.random() < 0.7
         self._going.append(job)
         if served:
             self._through_a_server(job)
@@ -207,7 +214,11 @@ class BatchCampaign:
             job.ended = self._errand("cancel", job=job.id)
 
     def _request(self, job: Job) -> dict[str, str]:
-        return {"request": self.scene.request(job.source).model_dump_json(), "key": job.key}
+        request = self.scene.request(job.source)
+        if job.before is not None:
+            wish = "after_ok" if job.ok else "after"
+            request = request.model_copy(update={wish: (job.before,)})
+        return {"request": request.model_dump_json(), "key": job.key}
 
     def _errand(self, errand: str, **given: str) -> bool:
         """Do it, and kill who does it at a random moment or just after; whether it was done."""
@@ -250,7 +261,7 @@ class BatchCampaign:
     def _over(self, job: Job) -> bool:
         record = self.scene.bench.store.by_key(job.key)
         if record is None:
-            if job.heard or job.id:
+            if (job.heard or job.id) and not self._hopeless(job):
                 raise Wrong(f"{job.key} is lost: it is not in the index")
             self.outcomes["never submitted"] += 1
             return True
@@ -269,13 +280,39 @@ class BatchCampaign:
         copies = self.place.copies()[record.id]
         if copies > 1:
             raise Wrong(f"{record.id} was handed over {copies} times")
-        changed = record.reason is not None and record.reason.code == "environment-mismatch"
-        if record.state == "failed" and not changed:  # somebody works on this Python meanwhile
+        code = record.reason.code if record.reason is not None else ""
+        if code == "dependency-failed":
+            self.outcomes["never could run"] += 1
+            self._judge_never_run(job, record, copies)
+        elif record.state == "failed" and code != "environment-mismatch":
+            # of this one reason: somebody works on this Python meanwhile
             raise Wrong(f"{record.id} failed, which only we can have caused: {record.reason}")
         if record.state == "cancelled" and not job.asked:
             raise Wrong(f"{record.id} was cancelled by nobody")
+        if record.state == "succeeded" and job.before is not None:
+            self._judge_order(job, record)
         self._judge_effects(job, record)
         self._judge_published(record)
+
+    def _hopeless(self, job: Job) -> bool:
+        """Whether the job it had to succeed after did not: then it is refused, or ends unrun."""
+        if not job.ok or job.before is None:
+            return False
+        return self.scene.bench.store.get(job.before).state in ("failed", "cancelled")
+
+    def _judge_never_run(self, job: Job, record: JobRecord, copies: int) -> None:
+        if not self._hopeless(job):
+            raise Wrong(f"{record.id} is said to wait for a failed job; {job.before} did not fail")
+        if self.scene.effects(job.key).exists():
+            raise Wrong(f"{record.id} is said to have never run, and it ran")
+        if copies and not self.place.waits_itself:
+            raise Wrong(f"{record.id} was handed over, though the one before it did not succeed")
+
+    def _judge_order(self, job: Job, record: JobRecord) -> None:
+        assert job.before is not None
+        before = self.scene.bench.store.get(job.before)
+        if before.state not in ENDED or (job.ok and before.state != "succeeded"):
+            raise Wrong(f"{record.id} ran; {before.id}, which comes first, is {before.state}")
 
     def _judge_effects(self, job: Job, record: JobRecord) -> None:
         effects = self.scene.effects(job.key)

@@ -20,6 +20,11 @@ class Place(Protocol):
         """What its programs need beside the process's own environment."""
         ...
 
+    @property
+    def waits_itself(self) -> bool:
+        """Whether it is given jobs that come after others before those have ended."""
+        ...
+
     def settings(self, root: Path) -> str:
         """The lines of the configuration that send jobs there."""
         ...
@@ -31,6 +36,8 @@ class Place(Protocol):
 
 class OnSlurm:
     """Slurm remembers a job for ten minutes after its end."""
+
+    waits_itself = True
 
     def __init__(self, cluster: Slurm) -> None:
         self.cluster = cluster
@@ -47,6 +54,8 @@ class OnSlurm:
 
 class OnHTCondor:
     """HTCondor's history remembers all."""
+
+    waits_itself = False
 
     def __init__(self, pool: Condor) -> None:
         self.pool = pool
@@ -69,6 +78,7 @@ class OnKubernetes:
     """Kubernetes keeps a Job for a day after its end; one that was cancelled is gone."""
 
     environment: Mapping[str, str] = {}
+    waits_itself = False
 
     def __init__(self, cluster: Kubernetes) -> None:
         self.cluster = cluster
