@@ -66,10 +66,30 @@ class AreaState(Frozen):
     newest: AwareDatetime | None = None
 
 
+class RestoreTask(Frozen):
+    """How far a restore is, or how it ended. ``result`` is where it lies now and ``trash`` where
+    the former one lies, both relative to the area, for eyes; ``missed`` could not be read."""
+
+    id: str
+    area: str
+    name: str
+    state: RestoreState
+    files: int = 0
+    size: int = 0
+    missed: int = 0
+    text: str | None = None
+    code: str | None = None
+    result: str | None = None
+    trash: str | None = None
+    started_at: AwareDatetime
+
+
 class AreaList(Frozen):
-    """All areas of this session."""
+    """All areas of this session. ``restores``: those that run, and those that ended within the
+    last day, newest first."""
 
     areas: tuple[AreaState, ...]
+    restores: tuple[RestoreTask, ...] = ()
     taken_at: AwareDatetime
 
 
@@ -179,21 +199,3 @@ class RestoreRequest(Frozen):
     copy_id: CopyId
     path: Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY)]
     where: Literal["beside", "back"] = "beside"
-
-
-class RestoreTask(Frozen):
-    """How far a restore is, or how it ended. ``result`` is where it lies now and ``trash`` where
-    the former one lies, both relative to the area, for eyes; ``missed`` could not be read."""
-
-    id: str
-    area: str
-    name: str
-    state: RestoreState
-    files: int = 0
-    size: int = 0
-    missed: int = 0
-    text: str | None = None
-    code: str | None = None
-    result: str | None = None
-    trash: str | None = None
-    started_at: AwareDatetime

@@ -88,7 +88,9 @@ class Storage:
             else self.buckets.state(area)
             for area in self._areas()
         )
-        return AreaList(areas=tuple(states), taken_at=datetime.now(UTC))
+        return AreaList(
+            areas=tuple(states), restores=self.restores.list(), taken_at=datetime.now(UTC)
+        )
 
     def list_counted(self, patience: float = WORK_SECONDS) -> AreaList:
         """:meth:`list`, once what is being counted is counted or ``patience`` seconds are over."""

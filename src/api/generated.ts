@@ -1309,11 +1309,17 @@ export interface components {
     };
     /**
      * AreaList
-     * @description All areas of this session.
+     * @description All areas of this session. ``restores``: those that run, and those that ended within the
+     *     last day, newest first.
      */
     AreaList: {
       /** Areas */
       areas: components['schemas']['AreaState'][];
+      /**
+       * Restores
+       * @default []
+       */
+      restores: components['schemas']['RestoreTask'][];
       /**
        * Taken At
        * Format: date-time

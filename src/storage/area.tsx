@@ -15,6 +15,7 @@ import {
   fullness,
   NEARLY,
   outsideText,
+  restoreText,
   useText
 } from './words';
 
@@ -69,6 +70,7 @@ export function AreaView(props: IAreaProps): React.ReactElement {
         <p className="jp-Mlinfn-hint">{outside}</p>
       )}
       <Notes {...props} />
+      <Restores {...props} />
       {copies && (
         <div className="jp-Mlinfn-areaLine">
           <span className="jp-Mlinfn-numbers">{copies}</span>
@@ -103,6 +105,27 @@ function Fullness(props: { state: AreaState }): React.ReactElement | null {
       )}
       <p className="jp-Mlinfn-numbers">{text}</p>
       {counted && <p className="jp-Mlinfn-hint">{counted}</p>}
+    </div>
+  );
+}
+
+/** What is being brought back out of the backups, also since before this page was opened. */
+function Restores(props: IAreaProps): React.ReactElement {
+  const { model, state } = props;
+  return (
+    <div role="status">
+      {model.restoresOf(state.area.name).map(task => (
+        <div key={task.id} className="jp-Mlinfn-news" data-state={task.state}>
+          <p>{restoreText(task)}</p>
+          {task.state !== 'running' && (
+            <IconButton
+              label={`I have read what happened to ${task.name}`}
+              icon={closeIcon}
+              run={() => model.markRead(task.id)}
+            />
+          )}
+        </div>
+      ))}
     </div>
   );
 }

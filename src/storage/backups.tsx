@@ -1,13 +1,13 @@
 import * as React from 'react';
 
-import type { BackupEntry, RestoreTask } from '../api/types';
+import type { BackupEntry } from '../api/types';
 import { Button } from '../components/buttons';
 import { SelectField } from '../components/field';
 import { useModel } from '../components/panel';
 import { count, showBytes, showTime } from '../components/quantities';
 import { Failure, Skeleton } from '../components/states';
 import type { BackupsModel } from './backupsmodel';
-import { entryText, pathText, wayTo } from './words';
+import { entryText, pathText, restoreText, wayTo } from './words';
 
 interface IBackupsProps {
   model: BackupsModel;
@@ -249,18 +249,13 @@ function News(props: { model: BackupsModel }): React.ReactElement {
   const { task } = model;
   return (
     <div className="jp-Mlinfn-restoreNews" role="status">
-      {task && <p data-state={task.state}>{newsText(task)}</p>}
+      {task && <p data-state={task.state}>{restoreText(task)}</p>}
+      {task && model.silent && (
+        <p>{model.silent.message} The restore goes on without it.</p>
+      )}
       {task?.state === 'running' && (
         <Button onClick={() => void model.cancel()}>Cancel</Button>
       )}
     </div>
   );
-}
-
-function newsText(task: RestoreTask): string {
-  if (task.state !== 'running') {
-    return task.text ?? '';
-  }
-  const done = `${count(task.files, 'file')}, ${showBytes(task.size)}`;
-  return `Restoring ${task.name}: ${done} so far.`;
 }

@@ -1,5 +1,6 @@
 import { VDomModel } from '@jupyterlab/ui-components';
 
+import { ApiProblem } from '../api/errors';
 import type { StorageClient } from '../api/storage';
 import type {
   BackupCopy,
@@ -17,9 +18,11 @@ export class BackupsModel extends VDomModel {
   constructor(
     readonly client: StorageClient,
     readonly area: string,
-    private readonly _onRestored: () => void
+    private readonly _onRestored: () => void,
+    begun: RestoreTask | null = null
   ) {
     super();
+    this._task = begun;
   }
 
   /** Newest first; `null` until the first answer. */
@@ -54,8 +57,18 @@ export class BackupsModel extends VDomModel {
     return this._starting || this._task?.state === 'running';
   }
 
-  /** Read the copies, and look at the newest. */
+  /** Why what is told of the restore may be old, while the server cannot be asked. */
+  get silent(): Error | null {
+    return this._silent;
+  }
+
+  /** Read the copies, and look at the newest; go on with a restore that was begun earlier. */
   async load(): Promise<void> {
+    const follows = this.busy && !this._following;
+    await Promise.all([this._read(), follows ? this._follow() : undefined]);
+  }
+
+  private async _read(): Promise<void> {
     await this._try(async () => {
       this._copies = (await this.client.backups(this.area)).copies;
       if (this._copies.length) {
@@ -110,24 +123,38 @@ export class BackupsModel extends VDomModel {
 
   private async _follow(): Promise<void> {
     let pause = FIRST_LOOK;
+    this._following = true;
     while (this._task?.state === 'running' && !this.isDisposed) {
       this.stateChanged.emit();
       await new Promise(resolve => window.setTimeout(resolve, pause));
       pause = Math.min(pause * 2, LONGEST_PAUSE);
-      const id = this._task.id;
-      await this._try(async () => {
-        this._task = await this.client.task(id);
-      });
-      if (this._error) {
-        this._task = null;
-      }
+      await this._ask(this._task.id);
     }
+    this._following = false;
     if (this._task?.state === 'done' && !this.isDisposed) {
       this._onRestored();
+    }
+    if (this._task?.state === 'done' && !this.isDisposed && this._chosen) {
       const open = this._folder?.path ?? '';
       await Promise.all([this._search(this._chosen), this.open(open)]);
     }
     this.stateChanged.emit();
+  }
+
+  /** A server that starts again tells later how the restore goes: it goes on without one. */
+  private async _ask(id: string): Promise<void> {
+    try {
+      this._task = await this.client.task(id);
+      this._silent = null;
+    } catch (error) {
+      if (error instanceof ApiProblem && error.code === 'no-such-task') {
+        this._task = null;
+        this._silent = null;
+        this._error = error;
+      } else {
+        this._silent = error as Error;
+      }
+    }
   }
 
   private async _search(copy: string): Promise<void> {
@@ -157,7 +184,9 @@ export class BackupsModel extends VDomModel {
   private _deleted: DeletedFiles | null = null;
   private _error: Error | null = null;
   private _folder: BackupFolder | null = null;
+  private _following = false;
   private _looks = 0;
+  private _silent: Error | null = null;
   private _starting = false;
   private _task: RestoreTask | null = null;
 }

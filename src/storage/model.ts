@@ -3,7 +3,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { DisposableDelegate } from '@lumino/disposable';
 
 import type { StorageClient } from '../api/storage';
-import type { AreaList, AreaState } from '../api/types';
+import type { AreaList, AreaState, RestoreTask } from '../api/types';
 
 const FIRST_LOOK = 1000;
 const LONGEST_PAUSE = 15_000;
@@ -34,7 +34,27 @@ export class StorageModel extends VDomModel {
     return this._list?.areas.find(one => one.area.name === name) ?? null;
   }
 
-  /** Look now; and again as long as somebody sees it and something is being counted. */
+  /**
+   * What is to be told of the restores of an area, newest first: those that run, and how the
+   * others ended, until it was read. What went well is told where it was seen running.
+   */
+  restoresOf(area: string): readonly RestoreTask[] {
+    return (this._list?.restores ?? []).filter(
+      one =>
+        one.area === area &&
+        !this._read.has(one.id) &&
+        (['running', 'failed'].includes(one.state) ||
+          this._seenRunning.has(one.id))
+    );
+  }
+
+  /** How this restore ended was read: the area need not say it any longer. */
+  markRead(id: string): void {
+    this._read.add(id);
+    this.stateChanged.emit();
+  }
+
+  /** Look now; and again as long as somebody sees it and something is counted or restored. */
   watch(): IDisposable {
     this._watchers += 1;
     if (this._watchers === 1) {
@@ -86,13 +106,19 @@ export class StorageModel extends VDomModel {
     this._list = list ?? this._list;
     this._error = error;
     this._asking = false;
-    if (this._watchers > 0 && this._list?.areas.some(one => one.counting)) {
+    const restores = this._list?.restores ?? [];
+    const running = restores.filter(one => one.state === 'running');
+    running.forEach(one => this._seenRunning.add(one.id));
+    const counts = this._list?.areas.some(one => one.counting);
+    if (this._watchers > 0 && (counts || running.length > 0)) {
       this._timer = window.setTimeout(() => void this._look(), this._pause);
       this._pause = Math.min(this._pause * 2, LONGEST_PAUSE);
     }
     this.stateChanged.emit();
   }
 
+  private readonly _read = new Set<string>();
+  private readonly _seenRunning = new Set<string>();
   private _asking = false;
   private _error: Error | null = null;
   private _list: AreaList | null = null;

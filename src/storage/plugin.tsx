@@ -58,13 +58,27 @@ export const storagePlugin: JupyterFrontEndPlugin<void> = {
         )).then(() => objects.dispose());
       },
       showBackups: state => {
-        const backups = new BackupsModel(client, state.area.name, () => {
-          void model.refresh();
-          void browser?.model.refresh();
-        });
+        const told = model.restoresOf(state.area.name);
+        const backups = new BackupsModel(
+          client,
+          state.area.name,
+          () => {
+            void model.refresh();
+            void browser?.model.refresh();
+          },
+          told.find(one => one.state === 'running') ?? told[0]
+        );
         void openDialog(`Backups of ${state.area.title}`, close => (
           <Backups model={backups} title={state.area.title} onClose={close} />
-        )).then(() => backups.dispose());
+        )).then(() => {
+          const { task } = backups;
+          backups.dispose();
+          if (task?.state === 'running') {
+            void model.refresh();
+          } else if (task) {
+            model.markRead(task.id);
+          }
+        });
       }
     };
     const panel = new StorageWidget({ model, actions });

@@ -1,5 +1,11 @@
 /** What is said of storage areas, in words. */
-import type { Area, AreaState, AreaUse, BackupEntry } from '../api/types';
+import type {
+  Area,
+  AreaState,
+  AreaUse,
+  BackupEntry,
+  RestoreTask
+} from '../api/types';
 import {
   count,
   showAge,
@@ -143,4 +149,13 @@ export function wayTo(key: string): { name: string; path: string }[] {
 /** What one name in a copy is: its size, or its kind. */
 export function entryText(entry: BackupEntry): string {
   return entry.size === null ? entry.kind : showBytes(entry.size);
+}
+
+/** How far a restore is, or how it ended. */
+export function restoreText(task: RestoreTask): string {
+  if (task.state !== 'running') {
+    return task.text ?? 'It ended, and did not say how.';
+  }
+  const done = `${count(task.files, 'file')}, ${showBytes(task.size)}`;
+  return `Restoring ${task.name}: ${done} so far.`;
 }

@@ -62,6 +62,8 @@ async def test_areas_notes_and_the_way_back_of_what_was_deleted(
     )  # fmt: skip
     assert begun.status == 202, begun.body
     task = begun.json
+    told = (await server.ask("GET", "areas")).json["restores"]
+    assert [one["id"] for one in told] == [task["id"]]
     while task["state"] == "running":
         await asyncio.sleep(0.02)
         task = (await server.ask("GET", f"restores/{task['id']}")).json

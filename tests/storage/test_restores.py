@@ -129,6 +129,7 @@ def test_a_killed_server_takes_no_restore_along_and_the_next_one_tells_of_it(des
 
     next_one = Restores(desk.folder)
     assert next_one.read(task).state == "running"
+    assert [(one.id, one.state) for one in next_one.list()] == [(task, "running")]
     assert not desk.is_back()
     program.resume()
     done = ended(next_one, task)
@@ -173,6 +174,14 @@ def test_three_run_at_once_for_all_servers_and_what_is_old_is_forgotten(desk: De
     with pytest.raises(NotFound):
         restores.read(tasks[0])
     assert restores.read(tasks[1]).state == "failed"
+    assert [one.state for one in restores.list()] == ["running", "failed", "failed"]
+    os.utime(desk.folder / tasks[1], (0, 0))
+    (desk.folder / tasks[2] / "assignment.json").write_text("of another version")
+    assert [one.state for one in restores.list()] == ["running"]
+
+
+def test_without_a_restore_none_is_told(tmp_path: Path) -> None:
+    assert Restores(tmp_path / "none").list() == ()
 
 
 @pytest.mark.parametrize("name", ["../restores", "0" * 15, "0" * 16, ".", ""])

@@ -19,6 +19,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from pydantic import ValidationError
+
 from jupyter_mlinfn.model.areas import Area
 from jupyter_mlinfn.model.errors import Conflict, NotFound, Unavailable
 from jupyter_mlinfn.model.states import Frozen
@@ -86,6 +88,19 @@ class Restores:
         task = _task(place)
         return task if runs or task.state != "running" else _ended_untold(task)
 
+    def list(self) -> tuple[RestoreTask, ...]:
+        """Those that run, and those that ended within the last day; newest first."""
+        found: list[RestoreTask] = []
+        places: list[Path] = []
+        with suppress(OSError):  # a data folder that cannot be read must not hide the areas
+            places.extend(self._places())
+        for place in places:
+            # one of another version is none of ours to tell, and one may be forgotten just now
+            with suppress(NotFound, OSError, ValidationError):
+                if held(place / LOCK) or _changed(place) >= datetime.now(UTC) - _TOLD_FOR:
+                    found.append(self.read(place.name))
+        return tuple(sorted(found, key=lambda task: task.started_at, reverse=True))
+
     def cancel(self, identifier: str) -> RestoreTask:
         """Ask it to stop; one that has ended stays as it is. Raises :class:`NotFound`."""
         (self.place(identifier) / CANCEL).touch(mode=0o600)
@@ -121,8 +136,7 @@ class Restores:
         old = datetime.now(UTC) - _TOLD_FOR
         for place in self._places():
             with suppress(OSError):  # it costs some kilobytes, no more
-                changed = datetime.fromtimestamp(place.stat().st_mtime, UTC)
-                if changed < old and not held(place / LOCK):
+                if _changed(place) < old and not held(place / LOCK):
                     for one in place.iterdir():
                         one.unlink()
                     place.rmdir()
@@ -144,6 +158,10 @@ def _begun(area: Area, asked: RestoreRequest) -> RestoreTask:
         state="running",
         started_at=datetime.now(UTC),
     )
+
+
+def _changed(place: Path) -> datetime:
+    return datetime.fromtimestamp(place.stat().st_mtime, UTC)
 
 
 def _task(place: Path) -> RestoreTask:

@@ -1,3 +1,4 @@
+import { ApiProblem, ServerSilent } from '../../api/errors';
 import type { StorageClient } from '../../api/storage';
 import type { RestoreTask } from '../../api/types';
 import { BackupsModel } from '../backupsmodel';
@@ -11,12 +12,14 @@ describe('StorageModel', () => {
   afterEach(() => jest.useRealTimers());
 
   function make(counting: boolean) {
+    const restores: RestoreTask[] = [];
     const areas = jest.fn(async () => ({
       areas: [state({ counting })],
+      restores: [...restores],
       taken_at: AT
     }));
     const model = new StorageModel({ areas } as unknown as StorageClient);
-    return { areas, model };
+    return { areas, model, restores };
   }
 
   it('asks when somebody looks, and never by the clock', async () => {
@@ -41,6 +44,36 @@ describe('StorageModel', () => {
     expect(areas).toHaveBeenCalledTimes(before);
   });
 
+  it('follows a restore that was begun before this page, until it ends', async () => {
+    const { areas, model, restores } = make(false);
+    restores.push(task({ state: 'done', id: 'old', text: 'It is back.' }));
+    restores.push(task());
+    const watching = model.watch();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(model.restoresOf('collab').map(one => one.state)).toEqual([
+      'running'
+    ]);
+    expect(model.restoresOf('other')).toEqual([]);
+    restores[1] = task({ state: 'done', text: 'Back.' });
+    await jest.advanceTimersByTimeAsync(2000);
+    expect(model.restoresOf('collab').map(one => one.text)).toEqual(['Back.']);
+    const before = areas.mock.calls.length;
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(areas).toHaveBeenCalledTimes(before);
+    model.markRead(task().id);
+    expect(model.restoresOf('collab')).toEqual([]);
+    watching.dispose();
+  });
+
+  it('tells of a restore that was ended from outside until it was read', async () => {
+    const { model, restores } = make(false);
+    restores.push(task({ state: 'failed', text: 'Restore it again.' }));
+    await model.refresh();
+    expect(model.restoresOf('collab')).toHaveLength(1);
+    model.markRead(task().id);
+    expect(model.restoresOf('collab')).toHaveLength(0);
+  });
+
   it('keeps what it knew when the server does not answer', async () => {
     const { areas, model } = make(false);
     await model.refresh();
@@ -52,7 +85,10 @@ describe('StorageModel', () => {
 });
 
 describe('BackupsModel', () => {
-  function make(ends: Partial<RestoreTask> = { state: 'done', text: 'Back.' }) {
+  function make(
+    ends: Partial<RestoreTask> = { state: 'done', text: 'Back.' },
+    begun: RestoreTask | null = null
+  ) {
     const copies = [copy('20261120T140000Z'), copy('20261119T140000Z')];
     const gone = [entry('fit.py', { deleted: true })];
     const client = {
@@ -76,7 +112,8 @@ describe('BackupsModel', () => {
     const model = new BackupsModel(
       client as unknown as StorageClient,
       'collab',
-      restored
+      restored,
+      begun
     );
     return { client, restored, model };
   }
@@ -115,6 +152,48 @@ describe('BackupsModel', () => {
     await model.restore(entry('fit.py'), 'beside');
     expect(model.task?.text).toBe('No room.');
     expect(restored).not.toHaveBeenCalled();
+  });
+
+  it('goes on with a restore that was begun before', async () => {
+    const { client, model, restored } = make(undefined, task());
+    expect(model.busy).toBe(true);
+    await model.load();
+    expect(client.restore).not.toHaveBeenCalled();
+    expect(model.task?.text).toBe('Back.');
+    expect(restored).toHaveBeenCalledTimes(1);
+  });
+
+  it('does not forget a restore while the server starts again', async () => {
+    const { client, model } = make(undefined, task());
+    let release: () => void = () => undefined;
+    const again = new Promise<void>(resolve => (release = resolve));
+    client.task.mockImplementationOnce(async () => {
+      throw new ServerSilent();
+    });
+    client.task.mockImplementationOnce(async () => {
+      await again;
+      return task({ state: 'done', text: 'Back.' });
+    });
+    const loading = model.load();
+    while (client.task.mock.calls.length < 2) {
+      await new Promise(resolve => setTimeout(resolve, 10));
+    }
+    expect(model.task?.state).toBe('running');
+    expect(model.silent).toBeInstanceOf(ServerSilent);
+    release();
+    await loading;
+    expect(model.silent).toBeNull();
+    expect(model.task?.text).toBe('Back.');
+  });
+
+  it('forgets a restore that the server does not know any more', async () => {
+    const { client, model } = make(undefined, task());
+    client.task.mockImplementation(async () => {
+      throw new ApiProblem(404, 'no-such-task', 'Not known any more.');
+    });
+    await model.load();
+    expect(model.task).toBeNull();
+    expect(model.busy).toBe(false);
   });
 
   it('begins one restore at a time', async () => {

@@ -36,7 +36,11 @@ describe('Storage', () => {
 
   async function panel(...areas: AreaState[]) {
     const client = {
-      areas: async () => ({ areas, taken_at: '2026-11-22T10:00:00Z' }),
+      areas: async () => ({
+        areas,
+        restores: [task(), task({ id: 'b', state: 'failed', text: 'Again.' })],
+        taken_at: '2026-11-22T10:00:00Z'
+      }),
       removeNote: jest.fn(async () => undefined)
     };
     const model = new StorageModel(client as unknown as StorageClient);
@@ -56,6 +60,15 @@ describe('Storage', () => {
     expect(actions.open).toHaveBeenCalledTimes(1);
     await press(node, 'Backups of Our group');
     expect(actions.showBackups).toHaveBeenCalledTimes(1);
+  });
+
+  it('tells of restores until they were read', async () => {
+    const { node } = await panel(state());
+    expect(node.textContent).toContain('Restoring fit.py: 0 files, 0 B so far');
+    expect(node.textContent).toContain('Again.');
+    await press(node, 'I have read what happened to fit.py');
+    expect(node.textContent).not.toContain('Again.');
+    expect(node.textContent).toContain('Restoring fit.py');
   });
 
   it('opens a bucket, and says how programs reach it', async () => {
