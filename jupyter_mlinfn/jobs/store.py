@@ -23,6 +23,7 @@ from jupyter_mlinfn.jobs.backends.protocol import Capacity, Claim, Observation
 from jupyter_mlinfn.jobs.folders import JobFolders
 from jupyter_mlinfn.jobs.holding import settle, settle_all
 from jupyter_mlinfn.jobs.index import JobIndex
+from jupyter_mlinfn.jobs.missing import near_ids, no_job
 from jupyter_mlinfn.jobs.rows import (
     add_row,
     attempt_of,
@@ -39,7 +40,7 @@ from jupyter_mlinfn.jobs.sweeps.index import SweepIndex
 from jupyter_mlinfn.jobs.sweeps.rows import add_points, sweep_columns
 from jupyter_mlinfn.jobs.tables import attempts, deleted, jobs
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
-from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound
+from jupyter_mlinfn.model.errors import Conflict, InputError
 from jupyter_mlinfn.model.joblists import FoundJobs, JobFilter, JobOrder
 from jupyter_mlinfn.model.jobs import (
     ACTIVE,
@@ -115,14 +116,12 @@ class JobStore:
 
         Raises :class:`NotFound`, and :class:`InputError` for a beginning that several share.
         """
-        if not _PREFIX.fullmatch(job):
-            raise _no_job()
         # ids are lower-case letters and digits, so "{" sorts after all of them
         query = select_jobs().where(jobs.c.id >= job, jobs.c.id < job + "{").limit(4)
         with self.index.read() as connection:
-            rows = connection.execute(query).all()
-        if not rows:
-            raise _no_job()
+            rows = connection.execute(query).all() if _PREFIX.fullmatch(job) else []
+            if not rows:
+                raise no_job(job, near_ids(connection, job))
         if len(rows) > 1:
             some = ", ".join(row.id for row in rows[:3])
             raise InputError(
@@ -379,13 +378,5 @@ def _of(backend: str, states: Iterable[JobState]) -> Select[Any]:
 def _row(connection: Connection, job: str) -> Row[Any]:
     row = row_of(connection, job)
     if row is None:
-        raise _no_job()
+        raise no_job(job)
     return row
-
-
-def _no_job() -> NotFound:
-    return NotFound(
-        "There is no such job. Look at the list of jobs for the right id.",
-        code="job-not-found",
-        field="job",
-    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.jobs.exactness.comparing import compare
 from jupyter_mlinfn.jobs.exactness.facts import FactsReader
-from jupyter_mlinfn.model.errors import NotFound
+from jupyter_mlinfn.jobs.missing import no_job
 from jupyter_mlinfn.model.exactness import DiffItem, JobDiff
 from jupyter_mlinfn.model.jobs import JOB_ID
 
@@ -19,7 +19,7 @@ def diff(call: Call) -> JobDiff:
     """``GET jobs/{a}/diff/{b}``."""
     for side in ("a", "b"):
         if not JOB_ID.fullmatch(call.values[side]):
-            raise NotFound("There is no such job.", code="no-such-job", field=side)
+            raise no_job(call.values[side], code="no-such-job", field=side)
     reader = FactsReader(call.workbench.store, call.workbench.folders)
     first = reader.read(call.values["a"], call.query.a_point)
     second = reader.read(call.values["b"], call.query.b_point)

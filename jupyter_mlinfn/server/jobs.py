@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound
+from jupyter_mlinfn.jobs.missing import no_job
+from jupyter_mlinfn.model.errors import Conflict, InputError
 from jupyter_mlinfn.model.joblists import FoundJobs
 from jupyter_mlinfn.model.jobs import (
     ENDED,
@@ -146,7 +147,7 @@ def job_id(call: Call) -> str:
     """The whole id of the path; by HTTP no prefix is taken for a job."""
     text = call.values["id"]
     if not JOB_ID.fullmatch(text):
-        raise NotFound("There is no such job.", code="no-such-job", field="id")
+        raise no_job(text, code="no-such-job", field="id")
     return text
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlinfn.jobs.exactness.comparing import compare
 from jupyter_mlinfn.jobs.exactness.facts import FactsReader
+from jupyter_mlinfn.jobs.missing import no_job
 from jupyter_mlinfn.jobs.sweeps.sheet import csv_of
-from jupyter_mlinfn.model.errors import NotFound
 from jupyter_mlinfn.model.exactness import JobDiff
 from jupyter_mlinfn.model.jobs import JOB_ID, JobRecord, LogChunk
 from jupyter_mlinfn.model.sharing import SharedDetails, SharedJob, SharedJobs
@@ -81,7 +81,7 @@ def diff(call: Call) -> JobDiff:
     """``GET shared-jobs/{area}/{id}/diff/{mine}``."""
     mine = call.values["mine"]
     if not JOB_ID.fullmatch(mine):
-        raise NotFound("There is no such job.", code="no-such-job", field="mine")
+        raise no_job(mine, code="no-such-job", field="mine")
     bench = call.workbench
     own = FactsReader(bench.store, bench.folders).read(mine)
     return shown_diff(compare(bench.sharing.look(_named(call)).facts(), own), call.root)

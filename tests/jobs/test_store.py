@@ -41,6 +41,39 @@ def test_the_same_key_is_the_same_job(store: JobStore) -> None:
     assert store.by_key("click-3") is None
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("abcdefghik", "Did you mean abcdefghij?"),
+        ("abcdefghijk", "Did you mean abcdefghij?"),
+        ("ABCDEFGHIJ", "Did you mean abcdefghij?"),
+        (" abcdefg", "Did you mean abcdefghij?"),
+        ("abcz", "Did you mean abcaaaaaaa or abcdefghij?"),
+        ("abz", ""),
+        ("../../etc", ""),
+        ("", ""),
+    ],
+)
+def test_a_job_that_is_not_there_is_named_and_who_begins_alike(
+    store: JobStore, typed: str, meant: str
+) -> None:
+    for job in ("abcdefghij", "abcaaaaaaa", "zzzzzzzzzz"):
+        store.insert(make_spec(job), REQUEST)
+    with pytest.raises(NotFound) as told:
+        store.get(typed)
+    between = f" {meant} " if meant else " "
+    assert told.value.text == (
+        f"There is no job '{typed}'.{between}Look at the list of jobs for the right id."
+    )
+
+
+def test_no_more_of_a_wrong_id_is_shown_than_a_line_holds(store: JobStore) -> None:
+    with pytest.raises(NotFound) as told:
+        store.get("\x1b[2J" + "a" * 10_000)
+    assert told.value.text.startswith("There is no job '\\x1b[2Jaaaa")
+    assert len(told.value.text) < 150
+
+
 def test_the_same_token_is_the_same_job(store: JobStore) -> None:
     spec = make_spec()
     assert store.insert(spec, REQUEST) == store.insert(spec, REQUEST)

@@ -249,7 +249,7 @@ async def test_ids_that_are_none(server: Server, job: str) -> None:
     for verb, path in (("GET", ""), ("GET", "/log"), ("POST", "/cancel"), ("DELETE", "")):
         reply = await server.ask(verb, f"jobs/{job}{path}")
         assert reply.status == 404
-        problem_of(reply)
+        assert problem_of(reply)["detail"].startswith("There is no job '")
 
 
 async def test_a_guessed_id(server: Server) -> None:

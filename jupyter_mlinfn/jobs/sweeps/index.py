@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, select, update
 
 from jupyter_mlinfn.jobs.claims import release
+from jupyter_mlinfn.jobs.missing import no_job
 from jupyter_mlinfn.jobs.rows import document, record_of, select_jobs
 from jupyter_mlinfn.jobs.sweeps import pages
 from jupyter_mlinfn.jobs.sweeps.rows import change_point, follow, point_of, rows_of
@@ -146,5 +147,5 @@ class SweepIndex:
 def _row(connection: Connection, job: str) -> Row[Any]:
     row = connection.execute(select_jobs().where(jobs.c.id == job)).one_or_none()
     if row is None:
-        raise NotFound("There is no such job.", code="job-not-found", field="job")
+        raise no_job(job)
     return row
