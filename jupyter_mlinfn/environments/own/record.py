@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -61,6 +62,18 @@ class EnvironmentRecord(BaseModel):
         return next((one for one in reversed(self.images) if one.lock == digest), None)
 
 
+def not_yours(place: Place) -> NotFound:
+    """There is no environment at ``place``, and which one beside it may have been meant."""
+    beside = [one.parent.name for one in place.folder.parent.glob("*/environment.json")]
+    near = get_close_matches(place.name, sorted(beside), n=1)
+    meant = f" Did you mean '{near[0]}'?" if near else ""
+    return NotFound(
+        f"You have no environment named '{place.name}'.{meant}",
+        code="environment-not-found",
+        hint="'mlinfn env list' shows the environments there are.",
+    )
+
+
 def read_record(place: Place) -> EnvironmentRecord:
     """The record of the environment at ``place``.
 
@@ -70,11 +83,7 @@ def read_record(place: Place) -> EnvironmentRecord:
         content = read_head(place.record, _LARGEST)
         return EnvironmentRecord.model_validate_json(content)
     except FileNotFoundError:
-        raise NotFound(
-            f"You have no environment named '{place.name}'.",
-            code="environment-not-found",
-            hint="'mlinfn env list' shows the environments there are.",
-        ) from None
+        raise not_yours(place) from None
     except (OSError, ValueError) as error:
         raise Unavailable(
             f"The record of the environment '{place.name}' cannot be read: {error}",

@@ -12,7 +12,7 @@ from pathlib import Path
 from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.own.layout import Layout, Place
 from jupyter_mlinfn.environments.own.naming import split_state
-from jupyter_mlinfn.environments.own.record import EnvironmentRecord, read_record
+from jupyter_mlinfn.environments.own.record import EnvironmentRecord, not_yours, read_record
 from jupyter_mlinfn.environments.reading import read_text_head
 from jupyter_mlinfn.model.environment_answers import EnvironmentHistory, HistoryState
 from jupyter_mlinfn.model.environments import Package
@@ -166,9 +166,7 @@ def held_still(place: Place) -> Iterator[None]:
     try:
         descriptor = acquire(place.lock)
     except FileNotFoundError:
-        raise NotFound(
-            f"You have no environment named '{place.name}'.", code="environment-not-found"
-        ) from None
+        raise not_yours(place) from None
     if descriptor is None:
         raise Conflict(
             f"The environment '{place.name}' is being changed right now.",

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlinfn.environments.own.layout import short
+from jupyter_mlinfn.environments.own.layout import Layout, short
 from jupyter_mlinfn.environments.own.sharing import share
+from jupyter_mlinfn.environments.own.states import find_state, held_still
 from jupyter_mlinfn.environments.own.store import OwnEnvironments
 from jupyter_mlinfn.model.environment_tasks import (
     Alter,
@@ -29,6 +30,26 @@ from jupyter_mlinfn.process.locks import acquire
 from jupyter_mlinfn.workbench import Workbench
 
 Done = Callable[[TaskRequest], Task]
+
+
+def test_one_that_is_not_there_is_told_with_the_nearest_whatever_was_wanted(
+    tmp_path: Path,
+) -> None:
+    layout = Layout.of(tmp_path)
+    record = layout.place("training").record
+    record.parent.mkdir(parents=True)
+    record.touch()
+    with pytest.raises(NotFound) as looked:
+        find_state(layout, "trainin")
+    with pytest.raises(NotFound) as changed, held_still(layout.place("trainin")):
+        pass
+    text = "You have no environment named 'trainin'. Did you mean 'training'?"
+    assert [looked.value.text, changed.value.text] == [text, text]
+    assert looked.value.hint == changed.value.hint
+    assert "'mlinfn env list'" in (changed.value.hint or "")
+    with pytest.raises(NotFound) as far:
+        find_state(layout, "nope")
+    assert far.value.text == "You have no environment named 'nope'."
 
 
 @pytest.fixture
