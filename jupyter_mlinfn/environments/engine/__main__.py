@@ -1,6 +1,7 @@
 """The engine: carries out one request on environments, then ends.
 
-``python -I -m jupyter_mlinfn.environments.engine TASKFOLDER``. A process of its own, because the
+``python -I -m jupyter_mlinfn.environments.engine TASKFOLDER [DESCRIPTOR]``; the descriptor has held
+the task's lock ``alive`` since before the task could be seen. A process of its own, because the
 solver's threads may crash an interpreter that ends in the ordinary way (``os._exit`` here), and
 because it may be killed at any moment without harm. Exit code: that of the result, 130 when
 cancelled.
@@ -34,8 +35,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """The program. Never returns."""
     code = 1
     try:
-        (folder,) = arguments
-        code = carry_out(Path(folder).resolve())
+        folder, *descriptor = arguments
+        code = carry_out(Path(folder).resolve(), int(descriptor[0]) if descriptor else None)
     except BaseException:  # nothing may keep this process from ending at once
         traceback.print_exc()
     sys.stdout.flush()
@@ -43,14 +44,17 @@ def main(arguments: Sequence[str]) -> NoReturn:
     os._exit(code)
 
 
-def carry_out(folder: Path) -> int:
+def carry_out(folder: Path, alive: int | None = None) -> int:
     """Carry out the task in ``folder`` and write its result; the exit code.
 
-    Where another engine works on this task already, nothing is done.
+    ``alive``: the descriptor of the task's lock. Without one, and where another engine works on
+    this task already, nothing is done.
     """
-    alive = acquire(folder / "alive")  # held until this process ends
+    if alive is None:
+        alive = acquire(folder / "alive")  # held until this process ends
     if alive is None:
         return 1
+    os.set_inheritable(alive, False)  # what outlives a killed engine must not pass for it
     reporter = Reporter(folder / "events.jsonl")
     reporter.say("starting")
     result = _result(folder, reporter, alive)

@@ -5,7 +5,7 @@
     tasks/<id>/request.json    what is asked
     tasks/<id>/policy.json     what is allowed
     tasks/<id>/users.json      which jobs wait or run, for those that remove things
-    tasks/<id>/alive           held by the engine as long as it lives
+    tasks/<id>/alive           held from before the task is seen until its engine has ended
     tasks/<id>/events.jsonl    how far it is, one line an event
     tasks/<id>/cancel          asks the engine to stop
     tasks/<id>/result.json     how it ended; the last file that is written
@@ -45,7 +45,7 @@ from jupyter_mlinfn.model.environments import EnvironmentUser, EnvironmentUsers
 from jupyter_mlinfn.model.errors import Conflict, MlinfnError, NotFound, Unavailable
 from jupyter_mlinfn.process.detach import collect, own_program, start_detached
 from jupyter_mlinfn.process.durable import touch_durably, write_atomically, write_durably
-from jupyter_mlinfn.process.locks import held
+from jupyter_mlinfn.process.locks import acquire, held
 
 ENGINE = "jupyter_mlinfn.environments.engine"
 USERS = "users.json"
@@ -54,8 +54,6 @@ _REQUEST: TypeAdapter[TaskRequest] = TypeAdapter(TaskRequest)
 _USERS: TypeAdapter[tuple[EnvironmentUser, ...]] = TypeAdapter(tuple[EnvironmentUser, ...])
 _LARGEST = 64 * 2**20
 _TAIL = 16 * 1024
-_STARTING = 15.0
-"""Seconds in which an engine that has said nothing yet is taken to be starting."""
 _SHOWN_AFTER_END = timedelta(hours=1)
 _KEPT_AFTER_END = timedelta(days=1)
 _LOOK_EVERY = 0.01
@@ -110,13 +108,16 @@ class EnvironmentTasks:
             return known
         try:
             check_start(self.layout, request, self.running(request.name))
-            self._write(identifier, request)
+            alive = self._write(identifier, request)
         except MlinfnError:
             # another call with the same key may have started it a moment ago
             if key is not None and (known := self._known(identifier, request)):
                 return known
             raise
-        self._launch(identifier)
+        try:
+            self._launch(identifier, alive)
+        finally:
+            os.close(alive)
         self.tidy()
         return self.read(identifier)
 
@@ -138,6 +139,7 @@ class EnvironmentTasks:
         try:
             request = _REQUEST.validate_json(read_head(folder / "request.json", _LARGEST))
             started = (folder / "request.json").stat().st_mtime
+            alive = held(folder / "alive")
         except FileNotFoundError:
             raise NotFound(
                 f"There is no task {identifier}.",
@@ -149,7 +151,7 @@ class EnvironmentTasks:
                 f"The task {identifier} cannot be read: {error}", code="task-record"
             ) from error
         result = _read_result(folder)
-        if result is None and not self._alive(folder, started):
+        if result is None and not alive:
             result = self._conclude(folder, identifier, request)
         return Task(
             id=identifier,
@@ -220,43 +222,46 @@ class EnvironmentTasks:
             raise Conflict("This key was used for another request.", code="key-used", field="key")
         return self.read(identifier)
 
-    def _write(self, identifier: str, request: TaskRequest) -> None:
-        """Write the task's folder: whole or not at all. Raises :class:`Unavailable`."""
+    def _write(self, identifier: str, request: TaskRequest) -> int:
+        """Write the task's folder: whole or not at all. The descriptor of its lock, which is held.
+
+        Raises :class:`Unavailable`.
+        """
         draft = self.layout.tasks / f".{identifier}.{secrets.token_hex(4)}"
         jobs = self._users.unfinished() if self._users and isinstance(request, Collect) else ()
+        alive: int | None = None
         try:
             draft.mkdir(mode=0o700, parents=True)
             policy = self._policy().model_dump_json(indent=1)
             write_durably(draft / "policy.json", policy)
             if isinstance(request, Collect):
                 write_durably(draft / USERS, _USERS.dump_json(jobs))
-            touch_durably(draft / "alive")
             write_durably(draft / "request.json", request.model_dump_json(indent=1))
+            alive = acquire(draft / "alive")
+            assert alive is not None, "nobody else knows this folder yet"
             draft.rename(self.layout.tasks / identifier)
             write_atomically(self.layout.policy, policy)
         except OSError as error:
+            if alive is not None:
+                os.close(alive)
             shutil.rmtree(draft, ignore_errors=True)
             raise Unavailable(
                 f"The task could not be written down: {error.strerror}. Nothing was changed.",
                 code="data-folder",
                 hint="Free some space or ask who owns the data folder.",
             ) from error
+        return alive
 
-    def _launch(self, identifier: str) -> None:
+    def _launch(self, identifier: str, alive: int) -> None:
         folder = self.layout.task(identifier)
-        argv = own_program(self._engine, str(folder))
+        argv = own_program(self._engine, str(folder), str(alive))
+        log = folder / "log"
         try:
-            start_detached(argv, env=engine_environment(), cwd=folder, log=folder / "log")
+            # Python alone may take a minute to start on a machine with too much to do
+            start_detached(argv, env=engine_environment(), cwd=folder, log=log, pass_fds=(alive,))
         except OSError as error:
             text = f"The engine cannot be started: {error.strerror}. Nothing was changed."
             _write_result(folder, _result("failed", text, code="program-missing", exit_code=3))
-
-    def _alive(self, folder: Path, started: float) -> bool:
-        """Whether an engine works on it, or has just been started and said nothing yet."""
-        if held(folder / "alive"):
-            return True
-        said_something = (folder / "events.jsonl").exists()
-        return not said_something and time.time() - started < _STARTING
 
     def _conclude(self, folder: Path, identifier: str, request: TaskRequest) -> TaskResult | None:
         """The result of a task whose engine died. It may have ended while we looked."""

@@ -13,7 +13,7 @@ from jupyter_mlinfn.environments.engine.holding import holding
 from jupyter_mlinfn.model.environment_tasks import Alter, Clone, Create, Restore, Task
 from jupyter_mlinfn.model.errors import Conflict
 from jupyter_mlinfn.process.locks import held
-from tests.environments.engine.house import House, wait_for
+from tests.environments.engine.house import House, run_engine, wait_for
 from tests.environments.engine.slow import SlowChannel, slow_channel
 
 
@@ -110,14 +110,7 @@ def test_two_engines_on_one_environment(slow_house: House, slow: SlowChannel) ->
     with pytest.raises(Conflict):
         slow_house.tasks.start(Alter(name="mine", remove=("greeting",)))
     # as another server would that looked a moment earlier
-    folder = slow_house.layout.tasks / "0123456789abcdef"
-    folder.mkdir()
-    asked = Alter(name="mine", remove=("greeting",)).model_dump_json()
-    (folder / "request.json").write_text(asked)
-    (folder / "policy.json").write_text(slow_house.policy.model_dump_json())
-    slow_house.tasks._launch("0123456789abcdef")
-    second = slow_house.tasks.wait("0123456789abcdef", 60).result
-    assert second is not None
+    second = slow_house.unchecked(Alter(name="mine", remove=("greeting",)))
     assert (second.code, second.exit_code) == ("environment-busy", 1)
     assert "Nothing was changed by this one" in second.text
     slow.go.set()
@@ -136,7 +129,7 @@ def test_a_preview_waits_for_nobody(slow_house: House, slow: SlowChannel) -> Non
 
 def test_a_task_is_carried_out_by_one_engine(slow_house: House, slow: SlowChannel) -> None:
     task = midway(slow_house, slow, Alter(name="mine", add=("humanize",)))
-    slow_house.tasks._launch(task.id)
+    assert run_engine(slow_house.layout.task(task.id)) == 1
     slow.go.set()
     assert slow_house.finished(task).state == "succeeded"
     assert len(slow_house.record("mine").history) == 2

@@ -12,7 +12,6 @@ from pathlib import Path
 from jupyter_mlinfn.environments.own.layout import Layout
 from jupyter_mlinfn.environments.own.record import EnvironmentRecord, HistoryEntry, write_record
 from jupyter_mlinfn.process.durable import append_line, write_durably
-from jupyter_mlinfn.process.locks import acquire
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -22,8 +21,8 @@ def main() -> None:
     name = json.loads((folder / "request.json").read_text())["name"]
     if name == "never":
         return
-    held = acquire(folder / "alive")
-    assert held is not None
+    while name == "starts-slowly" and not (folder / "go").exists():
+        time.sleep(0.02)
     (folder / "environment").write_text(json.dumps({"argv": sys.argv, "environ": dict(os.environ)}))
     event = {"at": datetime.now(UTC).isoformat(), "phase": "linking", "done": 3, "total": 9}
     append_line(folder / "events.jsonl", json.dumps({**event, "unit": "packages"}))
