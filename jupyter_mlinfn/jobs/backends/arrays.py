@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import abc
 import logging
-import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Observation
 from jupyter_mlinfn.jobs.backends.shared_folder import SharedFolderBackend
@@ -21,9 +19,6 @@ from jupyter_mlinfn.model.errors import NotFound
 from jupyter_mlinfn.model.jobs import ENDED, JobId, JobRecord, JobSpec, JobState
 
 _log = logging.getLogger(__name__)
-
-_CANCEL_EVERY: Final = 10.0
-_GENTLE_FOR: Final = 60.0
 
 
 class ArrayBackend(SharedFolderBackend):
@@ -42,7 +37,6 @@ class ArrayBackend(SharedFolderBackend):
         )
         self._followed: dict[JobId, JobRecord] = {}
         self._elements: Mapping[JobId, Sequence[Element]] = {}
-        self._ends: dict[str, tuple[float, float]] = {}
 
     # --- what a system does in its own way; the newest answer's `_elements` come with `_words` ---
 
@@ -117,10 +111,11 @@ class ArrayBackend(SharedFolderBackend):
         if not ids:
             ids = self._unheard(record, folder)
             self._context.store.cancel_if_waiting(record.id, CANCELLED)
-        if (gently := self._may_end(record.id)) is not None:
-            for array in ids:
-                self._end_elements(array, None, gently=gently)
-            self._table = (0.0, {})
+        with self._endings.telling(record.id) as gently:
+            if gently is not None:
+                for array in ids:
+                    self._end_elements(array, None, gently=gently)
+                self._table = (0.0, {})
 
     def cancel_points(self, record: JobRecord, points: Sequence[int]) -> None:
         """As :meth:`cancel`, for some points. One that is not there yet finds the word when it
@@ -128,12 +123,11 @@ class ArrayBackend(SharedFolderBackend):
         by_array: dict[str, list[int]] = {}
         for array, index in self._sweeps.places(record, points):
             by_array.setdefault(array, []).append(index)
-        gently = self._may_end(f"{record.id}/{','.join(map(str, points))}")
-        if gently is None:
-            return
-        for array, indexes in by_array.items():
-            self._end_elements(array, indexes, gently=gently)
-        self._table = (0.0, {})
+        with self._endings.telling(f"{record.id}/{','.join(map(str, points))}") as gently:
+            if gently is not None:
+                for array, indexes in by_array.items():
+                    self._end_elements(array, indexes, gently=gently)
+                self._table = (0.0, {})
 
     def heal(self) -> None:
         """Hand over again what the system lost or did not start again; end what shall end."""
@@ -161,15 +155,6 @@ class ArrayBackend(SharedFolderBackend):
         tried = [n for n, one in enumerate(self._arrays.note(folder).arrays) if one.tried_at]
         found = (self.find(spec, f"{spec.token}.{number}") for number in tried)
         return [number for number in found if number is not None]
-
-    def _may_end(self, what: str) -> bool | None:
-        """Whether to be gentle with what shall end; ``None``: it was told a moment ago."""
-        now = time.monotonic()
-        first, last = self._ends.get(what, (now, 0.0))
-        if last and now - last < _CANCEL_EVERY:
-            return None
-        self._ends[what] = (first, now)
-        return now - first < _GENTLE_FOR
 
 
 def _is_last(record: JobRecord, seen: Observation) -> bool:

@@ -13,8 +13,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
+from jupyter_mlinfn.jobs.backends.endings import Endings
 from jupyter_mlinfn.jobs.backends.handing import Handing, Note
 from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Observation
 from jupyter_mlinfn.jobs.backends.told import Doubt, Teller, Word, runs
@@ -22,9 +23,6 @@ from jupyter_mlinfn.model.errors import MlinfnError, Unavailable
 from jupyter_mlinfn.model.jobs import ENDED, JobId, JobRecord, JobSpec, Reason
 
 _log = logging.getLogger(__name__)
-
-_CANCEL_EVERY: Final = 10.0
-_GENTLE_FOR: Final = 60.0
 
 
 class SharedFolderBackend(abc.ABC):
@@ -47,7 +45,7 @@ class SharedFolderBackend(abc.ABC):
         self._table: tuple[float, Mapping[JobId, Word]] = (0.0, {})
         self._doubts: dict[tuple[JobId, Doubt], float] = {}
         self._again: dict[JobId, tuple[str | None, bool]] = {}
-        self._cancels: dict[JobId, tuple[float, float]] = {}
+        self._endings = Endings()
         self._unsaid: frozenset[JobId] = frozenset()
         """Jobs about which only a part of the system could tell that was silent."""
 
@@ -144,13 +142,10 @@ class SharedFolderBackend(abc.ABC):
         if record.backend_id is None:
             # who handed it over was killed before the index knew: else nobody asks for it
             self._context.store.accepted(record.id, number)
-        first, last = self._cancels.get(record.id, (time.monotonic(), 0.0))
-        if last and time.monotonic() - last < _CANCEL_EVERY:
-            return
-        self._cancels[record.id] = (first, time.monotonic())
-        young = time.monotonic() - first < _GENTLE_FOR
-        self._end(number, gently=young and runs(self._context.folders, record.id))
-        self._table = (0.0, {})
+        with self._endings.telling(record.id) as gently:
+            if gently is not None:
+                self._end(number, gently=gently and runs(self._context.folders, record.id))
+                self._table = (0.0, {})
 
     def heal(self) -> None:
         """Hand over again what the system lost or did not start again."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 
+from jupyter_mlinfn.jobs.backends import endings, shared_folder
 from jupyter_mlinfn.jobs.backends.handing import Note
 from jupyter_mlinfn.jobs.backends.protocol import BackendContext
 from jupyter_mlinfn.jobs.backends.shared_folder import SharedFolderBackend
@@ -33,6 +34,7 @@ class System(SharedFolderBackend):
         super().__init__(context, poll=0.0)
         self.table: dict[str, tuple[JobSpec, Word]] = {}
         self.ended: list[str] = []
+        self.gently: list[bool] = []
         self.silent = False
 
     def _words(self, records: Sequence[JobRecord]) -> Mapping[str, Word]:
@@ -53,6 +55,7 @@ class System(SharedFolderBackend):
         if self.silent:
             raise Unavailable("Nobody answers.")
         self.ended.append(number)
+        self.gently.append(gently)
         spec, _ = self.table[number]
         self.table[number] = (spec, Word(id=number, phase="over"))
 
@@ -119,3 +122,27 @@ def test_a_damaged_note_makes_no_second_job(
     note.write_text('{"id": "1"')
     assert system.submit(job) == "1"
     assert len(system.table) == 1
+
+
+def test_what_a_silent_system_did_not_hear_is_told_at_once_and_gently_when_it_answers(
+    system: System,
+    store: JobStore,
+    folders: JobFolders,
+    job: JobSpec,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A job would be killed at its first word, with what it had not saved, after a long silence."""
+    monkeypatch.setattr(shared_folder, "runs", lambda *_: True)
+    store.accepted(job.id, "1")
+    clock = 1000.0
+    monkeypatch.setattr(endings.time, "monotonic", lambda: clock)
+    system.silent = True
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            cancel(store, folders, system, store.get(job.id))
+        clock += 40
+    system.silent = False
+    for wait in (0, 5, 40, 40):
+        clock += wait
+        cancel(store, folders, system, store.get(job.id))
+    assert system.gently == [True, True, False]
