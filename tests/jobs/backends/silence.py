@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlinfn.jobs import reconciler
-from jupyter_mlinfn.jobs.backends import arrays, remembering, shared_folder
+from jupyter_mlinfn.jobs.backends import endings, remembering, shared_folder
 from jupyter_mlinfn.jobs.sweeps import following
 from jupyter_mlinfn.model.jobs import JobRecord
 from tests.jobs.backends.desk import Desk
@@ -27,7 +27,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = 0.0
-        for module in (reconciler, shared_folder, arrays, following, remembering):
+        for module in (reconciler, shared_folder, endings, following, remembering):
             monkeypatch.setattr(module, "time", self)
         clock = self
 
