@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.failures import found, page
+
+pytestmark = pytest.mark.slow
 
 RED = """
 import pytest

@@ -11,6 +11,8 @@ import pytest
 from tests.failures import found
 from tests.second_try import MANY, second_try
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = """[pytest]
 markers = fault: kills
 junit_family = xunit2

@@ -14,6 +14,8 @@ from jupyter_mlinfn.model.jobs import ENDED, JobRecord, JobRequest
 from jupyter_mlinfn.settings import Mlinfn, load_settings
 from jupyter_mlinfn.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Workbench]:

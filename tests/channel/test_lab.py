@@ -12,6 +12,8 @@ import pytest
 from tests.channel import lab
 from tests.channel.downloads import DownloadFailed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 PREPARE = """

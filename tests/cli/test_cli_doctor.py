@@ -20,6 +20,8 @@ from jupyter_mlinfn.workbench import Workbench
 from tests.systems import slurm as real_slurm
 from tests.systems.daemons import Missing
 
+pytestmark = pytest.mark.slow
+
 
 def checks_of(program, **options) -> dict[str, dict[str, str]]:
     ended = program.run("doctor", "--json", **options)

@@ -17,6 +17,8 @@ import pytest
 from tests.cli.conftest import Ended, Program
 from tests.cli.terminals import at_terminal, end_of
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["at_terminal"]  # a fixture
 
 TINY = ("python", "greeting=1.0")

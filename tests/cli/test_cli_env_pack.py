@@ -10,6 +10,8 @@ from tests import parts
 from tests.cli.conftest import Program
 from tests.cli.test_cli_env import desk, done, mine
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["desk", "mine"]  # fixtures
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 
 from tests.cli.conftest import Program, write_notebook
 from tests.jobs.engine.making import wait_for
 from tests.jobs.engine.training import TELLS, TRAINING, WAITS, undisturbed
+
+pytestmark = pytest.mark.slow
 
 
 def attempt(program: Program, job: str, number: int = 1) -> Path:

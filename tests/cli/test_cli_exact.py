@@ -10,6 +10,8 @@ import pytest
 
 from tests.jobs.exactness.repositories import needs_git, repository
 
+pytestmark = pytest.mark.slow
+
 TRAIN = """
 import json, os, pathlib, random, hashlib
 random.seed(int(os.environ["MLINFN_SEED"]))

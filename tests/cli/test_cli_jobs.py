@@ -11,6 +11,8 @@ from typing import Any
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def wait_until(look: Any, seconds: float = 60) -> Any:
     end = time.monotonic() + seconds

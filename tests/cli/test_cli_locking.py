@@ -15,6 +15,8 @@ from tests.cli.conftest import Program
 from tests.cli.test_cli_env import configured, done, states, wait_for
 from tests.environments.engine.indexes import wheel, write_index
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def fit(program: Program, small_channel: Path) -> Program:

@@ -8,6 +8,8 @@ import pytest
 
 from jupyter_mlinfn.diagnosis import NEEDED, Check, Diagnosis, failures
 
+pytestmark = pytest.mark.slow
+
 
 def test_gpus_are_listed_or_calmly_missed(program) -> None:
     ended = program.run("gpus", "--json")

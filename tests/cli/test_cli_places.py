@@ -10,6 +10,8 @@ import pytest
 
 from tests.systems import farm
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def with_farm(program, tmp_path: Path) -> Any:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.conftest import Program, write_notebook
+
+pytestmark = pytest.mark.slow
 
 FAILS_TWICE = """
 from pathlib import Path

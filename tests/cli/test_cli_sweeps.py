@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.conftest import Program, write_notebook
 
+pytestmark = pytest.mark.slow
+
 CELL = "lr = 0.1\nseed = 0"
 
 

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pexpect
+import pytest
 
 from tests.cli.terminals import at_terminal, end_of
+
+pytestmark = pytest.mark.slow
 
 __all__ = ["at_terminal"]  # a fixture
 

@@ -10,6 +10,8 @@ import pytest
 
 from jupyter_mlinfn.cli.main import VERBS, wants_json
 
+pytestmark = pytest.mark.slow
+
 LATE = {"pydantic", "rich", "sqlalchemy", "nbformat", "traitlets", "jupyter_core", "psutil"}
 
 

@@ -17,6 +17,8 @@ import nbformat
 import pytest
 import websocket
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60
 
 

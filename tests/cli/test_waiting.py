@@ -12,6 +12,8 @@ import pytest
 
 from jupyter_mlinfn.cli.waiting import wait
 
+pytestmark = pytest.mark.slow
+
 
 class InterruptedWhileFreed:
     """Ctrl-C arrives while a destructor runs, where Python prints exceptions and drops them."""

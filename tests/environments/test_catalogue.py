@@ -20,6 +20,8 @@ from jupyter_mlinfn.model.environments import Environment, EnvironmentList
 from jupyter_mlinfn.process.locks import held
 from tests.environments.making import add_distribution, program, site_of, write
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Path]
 
 

@@ -16,6 +16,8 @@ from jupyter_mlinfn.environments.own.policy import Policy
 from jupyter_mlinfn.environments.search import PackageSearch
 from jupyter_mlinfn.model.errors import Refused, Unavailable
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., PackageSearch]
 
 

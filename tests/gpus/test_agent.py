@@ -11,9 +11,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from jupyter_mlinfn.gpus.reading import AgentFeed, Reading
 from jupyter_mlinfn.gpus.simulated.state import Instance
 from tests.gpus.conftest import FakeDriver, a100, by_uuid, reading_of, t4, until
+
+pytestmark = pytest.mark.slow
 
 Start = Callable[..., AgentFeed]
 MIB = 2**20

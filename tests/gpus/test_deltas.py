@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from jupyter_mlinfn.model.accelerators import (
     MigShape,
     Signal,
 )
+
+pytestmark = pytest.mark.slow
 
 
 class Stream:

@@ -10,6 +10,8 @@ from jupyter_mlinfn.model.accelerators import AcceleratorInventory
 from jupyter_mlinfn.model.errors import Unavailable
 from tests.gpus.conftest import FakeDriver, a100, t4
 
+pytestmark = pytest.mark.slow
+
 GIB = 2**30
 
 

@@ -18,6 +18,8 @@ from jupyter_mlinfn.gpus.sampler import Patience, SamplerProcess
 from jupyter_mlinfn.model.accelerators import GpuSnapshot
 from tests.gpus.conftest import FakeDriver, a100, t4
 
+pytestmark = pytest.mark.slow
+
 QUICK = Patience(stale=1.5, hung=0.3, retry=(0.05,), missing=0.2)
 
 

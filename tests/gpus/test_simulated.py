@@ -15,6 +15,8 @@ from jupyter_mlinfn.gpus.simulated.scene import A100, OUTSIDE_PID, SLICES, T4, s
 from jupyter_mlinfn.gpus.snapshot import take_snapshot
 from jupyter_mlinfn.model.errors import PartMissing
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

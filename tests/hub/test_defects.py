@@ -43,6 +43,8 @@ from jupyter_mlinfn.storage.making import make
 from tests.profiles.spawners import offers, real
 from tests.profiles.spawners.offers import ADA, AI, ML, every_plan, person, plan
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(jupyter_mlinfn.hub.__file__).parent.parent
 CHECKOUT = PACKAGE.parent
 DEVICE = "GPU-51a1700f-0000-4000-8000-000000000004"

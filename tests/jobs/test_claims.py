@@ -5,10 +5,14 @@ from __future__ import annotations
 import multiprocessing
 from pathlib import Path
 
+import pytest
+
 from jupyter_mlinfn.jobs.backends.protocol import Capacity, Observation
 from jupyter_mlinfn.jobs.store import JobStore
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from tests.jobs.workplace import REQUEST, make_spec
+
+pytestmark = pytest.mark.slow
 
 GIB = 2**30
 DEVICES = tuple(FreeAccelerator(uuid=f"GPU-{n}", name="fake") for n in range(4))

@@ -18,6 +18,8 @@ from jupyter_mlinfn.model.jobs import JobRequest
 from tests.jobs.backends.desk import Desk, texts
 from tests.jobs.workplace import code, write_notebook
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "tOkEn-0123456789-of-the-first-hour"
 RENEWED = "tOkEn-9876543210-of-the-second-hour"
 PROXY = "MIICsecretPROXYlineAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

@@ -18,6 +18,8 @@ from jupyter_mlinfn.jobs.reconciler import Reconciler
 from jupyter_mlinfn.jobs.store import JobStore
 from tests.jobs.workplace import Listener, code, write_notebook
 
+pytestmark = pytest.mark.slow
+
 SUBMITTER = """
 import sys
 from pathlib import Path

@@ -21,6 +21,8 @@ from jupyter_mlinfn.model.jobs import JobRecord, JobRequest
 from jupyter_mlinfn.model.sweeps import Sweep
 from tests.jobs.workplace import Kernels, Listener, code, write_notebook
 
+pytestmark = pytest.mark.slow
+
 READS_ONLY = """
 import sys
 from pathlib import Path

@@ -20,6 +20,8 @@ from jupyter_mlinfn.model.errors import Unavailable
 from jupyter_mlinfn.model.jobs import JobRecord, JobRequest
 from tests.jobs.workplace import Kernels, Listener, code, write_notebook
 
+pytestmark = pytest.mark.slow
+
 SUBMITS = """
 import sys
 from pathlib import Path

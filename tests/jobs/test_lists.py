@@ -16,6 +16,8 @@ from jupyter_mlinfn.model.joblists import GROUPS, JobFilter, JobOrder
 from jupyter_mlinfn.model.jobs import JobRecord
 from tests.jobs.many import NOW, fill, row
 
+pytestmark = pytest.mark.slow
+
 MANY = 10_000
 STATE_OF = {number: row(number, MANY)["state"] for number in range(1, MANY + 1)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,6 +22,8 @@ from jupyter_mlinfn.jobs.transitions import may_follow
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.jobs import ACTIVE, ENDED, JobState, Reason
 from tests.jobs.workplace import REQUEST, make_spec
+
+pytestmark = pytest.mark.slow
 
 STATES: tuple[JobState, ...] = (
     "queued",

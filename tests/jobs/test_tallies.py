@@ -21,6 +21,8 @@ from jupyter_mlinfn.model.jobs import Reason
 from tests.jobs.many import row
 from tests.jobs.workplace import REQUEST, make_spec, reference
 
+pytestmark = pytest.mark.slow
+
 WHY = Reason(code="cancelled-by-user", text="You did.")
 
 

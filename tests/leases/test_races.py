@@ -14,6 +14,8 @@ from jupyter_mlinfn.leases.refusing import NoneFree
 from jupyter_mlinfn.leases.rows import begin, free_devices
 from tests.leases.conftest import START, Book, Books, devices, offer
 
+pytestmark = pytest.mark.slow
+
 RACERS = 12
 CLAIMS = 8
 

@@ -19,6 +19,8 @@ from tests.jobs.engine.making import (
 )
 from tests.jobs.engine.training import TELLS, TRAINING, WAITS, undisturbed
 
+pytestmark = pytest.mark.slow
+
 FOREIGN = "import importlib.util as u; assert u.find_spec('jupyter_mlinfn') is None\n"
 
 

@@ -17,6 +17,8 @@ import psutil
 import pytest
 from tornado.testing import bind_unused_port
 
+pytestmark = pytest.mark.slow
+
 CONFIGURATION = Path(__file__).parent.parent.parent / "jupyter-config" / "server-config"
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from jupyter_mlinfn.magics import shim_folder
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from tests.magics.conftest import Kernel, Ran
 

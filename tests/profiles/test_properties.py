@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from jupyter_mlinfn.profiles.names import slug
 from jupyter_mlinfn.profiles.offer import Offer, make_offer
 from jupyter_mlinfn.profiles.planning import make_plan
 from tests.profiles.files import book, tried
+
+pytestmark = pytest.mark.slow
 
 BOOK = book()
 GROUPS = ("users/ai-infn", "admins/ai-infn", "cms")

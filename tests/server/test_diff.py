@@ -9,6 +9,8 @@ import pytest
 from tests.server.serving import Server, problem_of
 from tests.server.test_jobs import ended, submit
 
+pytestmark = pytest.mark.slow
+
 MakeNotebook = Callable[..., str]
 
 

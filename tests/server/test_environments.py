@@ -11,6 +11,8 @@ import pytest
 from jupyter_mlinfn.server import watching
 from tests.server.serving import Page, Reply, Server, problem_of
 
+pytestmark = pytest.mark.slow
+
 Frame = dict[str, Any]
 TINY = ["python", "greeting=1.0"]
 

@@ -18,6 +18,8 @@ from jupyter_mlinfn.model.errors import Unavailable
 from jupyter_mlinfn.server import jobs as job_routes
 from tests.server.serving import Server, problem_of
 
+pytestmark = pytest.mark.slow
+
 MakeNotebook = Callable[..., str]
 
 

@@ -17,6 +17,8 @@ from jupyter_mlinfn.model.jobs import JobRequest
 from jupyter_mlinfn.server import feeds
 from tests.server.serving import Page, RecordingAuthorizer, Server, children_since
 
+pytestmark = pytest.mark.slow
+
 MakeNotebook = Callable[..., str]
 Frame = dict[str, Any]
 

@@ -13,6 +13,8 @@ from jupyter_mlinfn.model.errors import Unavailable
 from jupyter_mlinfn.server import feeds
 from tests.server.serving import Page, Server
 
+pytestmark = pytest.mark.slow
+
 
 def of(topic: str, kind: str) -> Any:
     return lambda frame: (frame.get("topic"), frame["type"]) == (topic, kind)

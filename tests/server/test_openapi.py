@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from jupyter_mlinfn.server import openapi
 from jupyter_mlinfn.server.table import API, ROUTES
+
+pytestmark = pytest.mark.slow
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
 

@@ -14,6 +14,8 @@ from jupyter_mlinfn.model.environment_tasks import Clone, Create, TaskRequest
 from jupyter_mlinfn.model.errors import PartMissing
 from tests.environments.engine.house import House
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = "/nowhere/site.pem"
 
 

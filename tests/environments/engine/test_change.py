@@ -11,6 +11,8 @@ from jupyter_mlinfn.environments.locks.wishes import Wish, read_wish
 from jupyter_mlinfn.model.environment_tasks import Alter, Create, Restore
 from tests.environments.engine.house import House, run
 
+pytestmark = pytest.mark.slow
+
 
 def wish(house: House, name: str) -> Wish:
     found = read_wish((house.papers(name) / "environment.yml").read_text(), "environment.yml")

@@ -18,6 +18,8 @@ from jupyter_mlinfn.model.environment_tasks import Alter, Clone
 from tests import parts
 from tests.environments.engine.house import House, run
 
+pytestmark = pytest.mark.slow
+
 
 def shared_file(house: House, name: str) -> Path:
     (file,) = house.prefix(name).glob("lib/python3.*/site-packages/greeting.py")

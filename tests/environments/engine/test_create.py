@@ -6,9 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from jupyter_mlinfn.environments.own import manifest
 from jupyter_mlinfn.model.environment_tasks import Create, TaskEvent
 from tests.environments.engine.house import PLATFORM, House, run
+
+pytestmark = pytest.mark.slow
 
 
 def test_packages_become_an_environment_that_runs(house: House) -> None:

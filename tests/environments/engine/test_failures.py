@@ -16,6 +16,8 @@ from jupyter_mlinfn.model.environment_tasks import Alter, Clone, Create, TaskRes
 from tests import parts
 from tests.environments.engine.house import House
 
+pytestmark = pytest.mark.slow
+
 GREETING = "noarch/greeting-2.0-pyhd_0.conda"
 
 

@@ -14,6 +14,8 @@ from jupyter_mlinfn.model.environment_tasks import Alter, Pack
 from tests import parts
 from tests.environments.engine.house import House, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def spec(house: House, name: str) -> dict[str, object]:
     path = kernels.user_kernels() / kernels.kernel_name(name) / "kernel.json"

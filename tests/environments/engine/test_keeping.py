@@ -26,6 +26,8 @@ from jupyter_mlinfn.process.locks import held
 from tests.environments.engine.house import House, wait_for
 from tests.environments.engine.test_stopping import engine_of
 
+pytestmark = pytest.mark.slow
+
 PLATFORMS = ("linux-64", "linux-aarch64")
 BIG = 3 * 2**30
 MANY = 6000

@@ -15,6 +15,8 @@ from jupyter_mlinfn.model.environment_tasks import Alter, Clone, Create, Restore
 from tests.environments.engine.house import PLATFORM, House, run
 from tests.environments.engine.indexes import wheel, write_index
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def index(tmp_path: Path) -> Path:

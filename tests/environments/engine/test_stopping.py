@@ -16,6 +16,8 @@ from jupyter_mlinfn.process.locks import held
 from tests.environments.engine.house import House, run_engine, wait_for
 from tests.environments.engine.slow import SlowChannel, slow_channel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def slow(small_channel: Path) -> Iterator[SlowChannel]:

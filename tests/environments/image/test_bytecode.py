@@ -15,6 +15,8 @@ from jupyter_mlinfn.environments.image import bytecode, compile_modules
 from jupyter_mlinfn.model.errors import Conflict, Unavailable
 from tests.environments.image.prefix import SITE, TAG, add_package, make_prefix
 
+pytestmark = pytest.mark.slow
+
 MANY = {
     f"many/m{n}.py": f"NAMES = ('x{n}', 'shared', 'width')\ndef f{n}(width): return width + {n}\n"
     for n in range(240)

@@ -16,6 +16,8 @@ from jupyter_mlinfn.environments.locks.document import Lock
 from jupyter_mlinfn.environments.locks.wishes import Wish
 from jupyter_mlinfn.model.errors import InputError, MlinfnError, PartMissing, Refused, Unavailable
 
+pytestmark = pytest.mark.slow
+
 LINUX, MAC, ARM = "linux-64", "osx-arm64", "linux-aarch64"
 
 

@@ -17,6 +17,8 @@ from jupyter_mlinfn.environments.locks.files import dump_lock
 from jupyter_mlinfn.environments.locks.shim.calls import Call, parse
 from jupyter_mlinfn.environments.locks.wishes import Wish
 
+pytestmark = pytest.mark.slow
+
 SHIM = [sys.executable, "-I", "-m", "jupyter_mlinfn.environments.locks.shim"]
 
 

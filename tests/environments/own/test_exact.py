@@ -14,6 +14,8 @@ from jupyter_mlinfn.workbench import Workbench
 from tests.environments.own.conftest import log_of, notebook, run_job, until_jobs_ended
 from tests.environments.own.test_jobs import SAY, edit_one_file, printed
 
+pytestmark = pytest.mark.slow
+
 Done = Callable[[TaskRequest], Task]
 EXACT = RerunRequest(exact=True)
 

@@ -18,6 +18,8 @@ from jupyter_mlinfn.workbench import Workbench
 from tests import parts
 from tests.environments.own.conftest import notebook, run_job
 
+pytestmark = pytest.mark.slow
+
 Done = Callable[[TaskRequest], Task]
 SAY = "import sys, greeting; print(sys.prefix, greeting.VERSION)"
 

@@ -20,6 +20,8 @@ from tests.channel.downloads import DownloadFailed, fetch
 from tests.channel.recipes import RECIPES
 from tests.environments.own.conftest import log_of, notebook, run_job, until_jobs_ended
 
+pytestmark = pytest.mark.slow
+
 Done = Callable[[TaskRequest], Task]
 SAY = "import sys, greeting; print(sys.prefix, greeting.VERSION)"
 

@@ -16,6 +16,8 @@ from jupyter_mlinfn.model.environment_tasks import Alter, Create, Task, TaskRequ
 from jupyter_mlinfn.model.errors import InputError
 from jupyter_mlinfn.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 Done = Callable[[TaskRequest], Task]
 
 

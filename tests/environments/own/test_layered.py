@@ -22,6 +22,8 @@ from tests import parts
 from tests.environments.own.conftest import notebook, run_job
 from tests.environments.own.test_layers import SAY, flip, refusal
 
+pytestmark = pytest.mark.slow
+
 Done = Callable[[Request], Task]
 
 

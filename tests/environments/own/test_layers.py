@@ -24,6 +24,8 @@ from tests import parts
 from tests.environments.image.containers import minimal_root
 from tests.environments.own.conftest import notebook, run_job
 
+pytestmark = pytest.mark.slow
+
 Done = Callable[[Request], Task]
 SAY = "import sys, greeting; print(sys.prefix, greeting.VERSION)"
 

@@ -19,6 +19,8 @@ from jupyter_mlinfn.model.errors import NotFound
 from jupyter_mlinfn.settings import Mlinfn
 from jupyter_mlinfn.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 Done = Callable[[TaskRequest], Task]
 
 IMAGE = {

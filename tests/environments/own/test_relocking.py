@@ -18,6 +18,8 @@ from tests.environments.engine.indexes import wheel, write_index
 from tests.environments.own.conftest import notebook, run_job
 from tests.environments.own.test_jobs import delete_one_file, edit_one_file, printed
 
+pytestmark = pytest.mark.slow
+
 Done = Callable[[TaskRequest], Task]
 SAY = "import sys, greeting; print(sys.prefix, greeting.VERSION)"
 

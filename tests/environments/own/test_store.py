@@ -29,6 +29,8 @@ from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound, Unavaila
 from jupyter_mlinfn.process.locks import acquire
 from jupyter_mlinfn.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 Done = Callable[[TaskRequest], Task]
 
 

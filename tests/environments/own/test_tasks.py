@@ -22,6 +22,8 @@ from jupyter_mlinfn.model.errors import Conflict, InputError, NotFound, Unavaila
 from jupyter_mlinfn.process.locks import acquire
 from tests.environments.own.stand_in_engine import done_without_a_word
 
+pytestmark = pytest.mark.slow
+
 STAND_IN = Path(__file__).with_name("stand_in_engine.py")
 
 

@@ -7,6 +7,9 @@ import sys
 import time
 
 import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
 
 SERVICE = (
     "from jupyter_mlinfn.hub.service.ending import end_with_parent; import os, time;"

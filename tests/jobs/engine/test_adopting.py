@@ -15,6 +15,8 @@ from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
 from jupyter_mlinfn.process import locks, tree
 from tests.jobs.engine.making import make_attempt, run_to_end, start_supervisor, wait_for
 
+pytestmark = pytest.mark.slow
+
 COUNTED = (
     "import os, pathlib, time\n"
     "with open('effects', 'a') as file: file.write('ran\\n')\n"

@@ -26,6 +26,8 @@ from tests.jobs.engine.making import (
 )
 from tests.jobs.engine.training import TELLS, TRAINING, WAITS, undisturbed
 
+pytestmark = pytest.mark.slow
+
 
 def evict(folder: AttemptFolder, seen: Any) -> dict[str, Any]:
     """Run the attempt until ``seen`` and tell its supervisor to end, as a batch system does."""

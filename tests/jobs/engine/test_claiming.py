@@ -15,6 +15,8 @@ from jupyter_mlinfn.process.identity import this_machine
 from tests.jobs.engine.making import wait_for
 from tests.jobs.engine.queueing import WAITING_SCRIPT, Bench
 
+pytestmark = pytest.mark.slow
+
 
 def test_one_accelerator_serves_one_job_at_a_time(gpus: Bench, dispatching: Dispatcher) -> None:
     show = "import os; print('sees', os.environ['CUDA_VISIBLE_DEVICES'])\n"

@@ -25,6 +25,8 @@ from jupyter_mlinfn.process.identity import this_machine
 from tests.jobs.engine.making import wait_for
 from tests.jobs.engine.queueing import GIB, WAITING_SCRIPT, Bench
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_job_starts_without_waiting_for_a_dispatcher(bench: Bench) -> None:
     job = bench.submit()

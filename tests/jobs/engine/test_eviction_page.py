@@ -7,6 +7,8 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
+
 from jupyter_mlinfn.jobs.attempt import read_json
 from tests.jobs.engine.making import (
     make_attempt,
@@ -16,6 +18,8 @@ from tests.jobs.engine.making import (
     texts,
     wait_for,
 )
+
+pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parents[3] / "docs" / "eviction.md"
 AROUND = """

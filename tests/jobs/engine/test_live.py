@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from jupyter_mlinfn.jobs.attempt import AttemptFolder, read_json
 from jupyter_mlinfn.jobs.follow import read_progress
 from jupyter_mlinfn.jobs.supervisor.busy import GpuMeter
@@ -14,6 +16,8 @@ from jupyter_mlinfn.jobs.supervisor.consumption import Consumption
 from jupyter_mlinfn.process.cgroup import ControlGroup
 from jupyter_mlinfn.process.identity import this_machine
 from tests.jobs.engine.making import make_attempt, start_supervisor, wait_for
+
+pytestmark = pytest.mark.slow
 
 MIB = 2**20
 BUSY = f"kept = bytearray({300 * MIB})\nwhile True: pass"

@@ -21,6 +21,8 @@ from tests.jobs.engine.making import (
     wait_for,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def attempts(tmp_path: Path, *ends: dict[str, Any] | None) -> AttemptFolder:
     """Attempts whose code began and that ended so (``None``: without a word), and one more."""

@@ -16,6 +16,8 @@ from jupyter_mlinfn.jobs.supervisor import publishing
 from tests.jobs.engine.making import make_attempt, run_to_end, start_supervisor, texts, wait_for
 from tests.parts import took_part
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_notebook_succeeds_and_is_published(tmp_path: Path) -> None:
     folder = make_attempt(tmp_path, "print('first')", "", "1 + 1")

@@ -13,6 +13,8 @@ from jupyter_mlinfn.jobs.attempt import read_json
 from jupyter_mlinfn.process import tree
 from tests.jobs.engine.making import make_attempt, run_to_end, start_supervisor, texts, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def start_daemons(count: int) -> str:
     """Code that starts daemons by double fork with a new session, as backends.md measured."""

@@ -17,6 +17,8 @@ from jupyter_mlinfn.jobs.notices.webhook import HookPolicy, Perhaps, post
 from jupyter_mlinfn.jobs.supervisor.farewell import after_the_end
 from tests.jobs.notices.listening import MailServer, WebServer
 
+pytestmark = pytest.mark.slow
+
 ENDS = """
 import sys
 from pathlib import Path

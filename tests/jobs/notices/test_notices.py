@@ -22,6 +22,8 @@ from tests.jobs.backends.desk import Desk
 from tests.jobs.notices.listening import MailServer, WebServer
 from tests.jobs.workplace import code, write_notebook
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def desk(

@@ -26,6 +26,8 @@ from jupyter_mlinfn.model.sharing import SharedRerun
 from tests.jobs.sharing.people import PRINTED, SECRET, Person, give, person, rewrite
 from tests.jobs.workplace import Kernels, code, reference, write_notebook
 
+pytestmark = pytest.mark.slow
+
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
 

@@ -21,6 +21,8 @@ from jupyter_mlinfn.model.sweeps import PointFilter, Sweep
 from tests.jobs.sharing.people import SECRET, Person, rewrite
 from tests.jobs.workplace import code, write_notebook
 
+pytestmark = pytest.mark.slow
+
 RATES = (0.5, 2, 0.1)
 
 

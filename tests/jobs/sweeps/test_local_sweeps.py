@@ -23,6 +23,8 @@ from tests.jobs.backends.desk import MIB, Desk
 from tests.jobs.engine.conftest import started_here
 from tests.jobs.sweeps.looking import ended, points, submit, until
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import json, os, time, mlinfn
 k = json.loads(os.environ["MLINFN_PARAM_k"])

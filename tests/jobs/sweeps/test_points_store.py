@@ -25,6 +25,8 @@ from jupyter_mlinfn.model.jobs import ENDED, JobRecord, JobRequest, Reason
 from jupyter_mlinfn.model.sweeps import Point, PointColumns, PointFilter, Sweep, SweepCounts
 from tests.jobs.workplace import REQUEST, Listener, code, make_spec, write_notebook
 
+pytestmark = pytest.mark.slow
+
 ROOM = Capacity(cpus=3, memory=2**50)
 STATES = ("queued", "starting", "running", "evicted", "succeeded", "failed", "cancelled")
 
