@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlinfn.jobs import reconciler as module
+from jupyter_mlinfn.jobs.accepting import hand_over
 from jupyter_mlinfn.jobs.backends.protocol import Capacity, Observation
 from jupyter_mlinfn.jobs.cancelling import BY_USER
 from jupyter_mlinfn.jobs.folders import JobFolders
@@ -67,27 +68,20 @@ def test_one_query_for_all_and_nothing_when_there_is_nothing(
 
 
 def test_what_ends_while_it_is_handed_over_is_taken_out_of_the_system(
-    reconciler: Reconciler,
-    backend: Listener,
-    store: JobStore,
-    submit: Callable[[], JobRecord],
-    monkeypatch: pytest.MonkeyPatch,
+    store: JobStore, folders: JobFolders, backend: Listener, submit: Callable[[], JobRecord]
 ) -> None:
     """Somebody cancels a job in another process in the moment in which its system answers again."""
-    monkeypatch.setattr(module, "_SUBMIT_TAKES", timedelta(0))
     backend.silent = True
     job = submit()
-    backend.silent = False
-    taken = backend.submit
 
-    def cancelled_just_then(spec: JobSpec) -> str:
-        assert store.cancel_if_waiting(spec.id, BY_USER)
-        return taken(spec)
+    class Answers(Listener):
+        def submit(self, spec: JobSpec) -> str:
+            assert store.cancel_if_waiting(spec.id, BY_USER)
+            return super().submit(spec)
 
-    monkeypatch.setattr(backend, "submit", cancelled_just_then)
-    reconciler.run_once()
-    assert backend.cancelled == [job.id]
-    assert store.get(job.id).state == "cancelled"
+    system = Answers()
+    assert hand_over(store, system, folders.read_spec(job.id)).state == "cancelled"
+    assert system.cancelled == [job.id]
 
 
 def test_silence_is_shown_never_a_failure(
