@@ -200,16 +200,14 @@ class Campaign:
             time.sleep(LOOK_EVERY)
 
     def _is_true(self, record: JobRecord) -> None:
-        """A job said to be active is looked after, or its end is seen at the very next look."""
-        if record.state not in ACTIVE:
-            return
-        folder = self.scene.folder(record)
-        if locks.held(folder.supervisor_lock):
-            return
-        self.scene.contact()
-        after = self.scene.bench.store.get(record.id)
-        if after.state in ACTIVE and not locks.held(folder.supervisor_lock):
-            raise Wrong(f"{record.id} is said to be {record.state}; nobody looks after it")
+        """A job said to be active is looked after; who has just been given a slot soon will be."""
+        until = time.monotonic() + TRUE_WITHIN
+        while record.state in ACTIVE and not locks.held(self.scene.folder(record).supervisor_lock):
+            if time.monotonic() > until:
+                raise Wrong(f"{record.id} is said to be {record.state}; nobody looks after it")
+            time.sleep(LOOK_EVERY)
+            self.scene.contact()
+            record = self.scene.bench.store.get(record.id)
 
     def _judge(self, record: JobRecord, name: str) -> None:
         """Nothing doubled, nothing left behind, and the published output is there once."""

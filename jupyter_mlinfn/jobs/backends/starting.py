@@ -1,7 +1,7 @@
 """From a waiting job to its supervisor: slot, claim file, detached program.
 
-Any process may do this; the index gives every slot once, and of two supervisors started for one
-attempt the second finds the lock held and ends.
+Any process may do this; the index gives every slot once, and of two who start a supervisor for
+one attempt the second finds its lock held.
 """
 
 from __future__ import annotations
@@ -85,17 +85,28 @@ def write_claim(context: BackendContext, claim: Claim) -> None:
 
 
 def start_supervisor(folder: AttemptFolder, held: Sequence[int] = ()) -> None:
-    """Start the detached supervisor of an attempt; ``held`` are its accelerators' locks."""
+    """Start the detached supervisor of an attempt, unless one looks after it already.
+
+    It is given the attempt's lock at its start: Python alone may take seconds to begin, and
+    meanwhile nobody may find the attempt without a supervisor. ``held`` are its accelerators'
+    locks. Raises OSError.
+    """
+    lock = locks.acquire(folder.supervisor_lock)
+    if lock is None:
+        return
     environ = own_environment(os.environ)
     if held:
         environ["MLINFN_LOCK_FDS"] = ",".join(str(descriptor) for descriptor in held)
-    start_detached(
-        own_program("jupyter_mlinfn.jobs.supervisor", str(folder.path)),
-        env=environ,
-        cwd=folder.path,
-        log=folder.supervisor_log,
-        pass_fds=held,
-    )
+    try:
+        start_detached(
+            own_program("jupyter_mlinfn.jobs.supervisor", str(folder.path), str(lock)),
+            env=environ,
+            cwd=folder.path,
+            log=folder.supervisor_log,
+            pass_fds=(*held, lock),
+        )
+    finally:
+        os.close(lock)
 
 
 def start_dispatcher(context: BackendContext) -> None:

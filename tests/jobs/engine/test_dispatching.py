@@ -42,6 +42,22 @@ def test_a_job_starts_without_waiting_for_a_dispatcher(bench: Bench) -> None:
     assert bench.store.attempts(job)[0].exit_code == 0
 
 
+def test_a_started_job_is_looked_after_before_its_supervisor_has_begun(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bench.submit(hand_over=False)
+    assert starting.start_next(bench.context, bench.capacity(), ()) is not None
+    held = bench.folder(job).supervisor_lock
+    assert locks.held(held)
+    with monkeypatch.context() as patched:
+        patched.setattr(starting, "start_detached", lambda *_, **__: pytest.fail("a second one"))
+        starting.start_supervisor(bench.folder(job))
+    bench.go()
+    assert bench.ended(job).state == "succeeded"
+    assert bench.ran() == [job]
+    wait_for(lambda: not locks.held(held))
+
+
 def test_jobs_wait_for_a_slot_in_order_and_start_without_a_look(bench: Bench) -> None:
     jobs = [bench.submit() for _ in range(4)]
     wait_for(lambda: set(bench.ran()) == set(jobs[:2]))
@@ -81,6 +97,7 @@ def test_a_dispatcher_started_by_a_supervisor_outlives_its_job(bench: Bench) -> 
     wait_for(lambda: bench.ran() == [first, second])
     bench.backend.cancel(bench.store.get(first))
     wait_for(lambda: bench.store.get(first).state == "cancelled")
+    wait_for(lambda: not locks.held(bench.folder(first).supervisor_lock))
     assert bench.dispatcher_lives()
     assert bench.look(second).state == "running"
     bench.go()
