@@ -89,8 +89,9 @@ def test_every_name_has_a_namespace_of_its_own(name: str) -> None:
 
 def test_settings_that_cannot_be_read_are_told_without_their_content(tmp_path: Path) -> None:
     file = tmp_path / "broker.json"
-    file.write_text('{"broker": {"namespace": "x", "kubeconfig": 7}, "hush": "hush"}')
+    content = {"broker": {"namespace": "x", "kubeconfig": ["hush-hush"]}, "hush": "hush-hush"}
+    file.write_text(json.dumps(content))
     with pytest.raises(InputError) as caught:
         read_settings(file)
     assert "broker.kubeconfig" in caught.value.text
-    assert "7" not in caught.value.text
+    assert "hush-hush" not in caught.value.text
