@@ -16,6 +16,8 @@ import nbformat
 import psutil
 import pytest
 
+from tests.cli.forks import forks
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -54,12 +56,25 @@ class Program:
         return process
 
     def run(self, *arguments: str, stdin: str = "", timeout: float = 120, **more: Any) -> Ended:
+        """Run the program to its end; ``fresh``: in an interpreter of its own.
+
+        Else in one that has loaded the rooms below ``cli`` before.
+        """
+        environ = {**self.env, **more.get("env", {})}
+        fresh = more.pop("fresh", False) or any(environ.get(n) != os.environ.get(n) for n in LOCALE)
+        if not fresh and more.keys() <= {"env", "cwd"}:
+            folder = more.get("cwd", self.home)
+            ended = forks().run(
+                arguments, stdin=stdin, environ=environ, folder=folder, timeout=timeout
+            )
+            return Ended(*ended)
         process = self.start(*arguments, **more)
         out, err = process.communicate(stdin, timeout=timeout)
         return Ended(process.returncode, out or "", err)
 
 
-PASSED = ("PATH", "LANG", "LC_ALL", "MLINFN_ANSWER_SECONDS")
+LOCALE = ("LANG", "LC_ALL", "TZ")
+PASSED = ("PATH", *LOCALE, "MLINFN_ANSWER_SECONDS")
 
 
 @pytest.fixture

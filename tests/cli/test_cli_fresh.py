@@ -1,0 +1,35 @@
+"""A run in a prepared Python is a run in a fresh one: the same code, the same words."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Program
+
+pytestmark = pytest.mark.slow
+
+RUNS = (
+    ("env", "show", "python3"),
+    ("env", "create", "a/b", "python", "--yes"),
+    ("env", "tasks", "--json"),
+    ("submit", "no.ipynb", "--json"),
+    ("jobs", "--json"),
+    ("job", "show", "0123456789"),
+    ("areas", "--jsn"),
+    ("backups",),
+    ("hub", "check", "no.toml"),
+    ("jobz",),
+)
+
+
+@pytest.mark.parametrize("words", RUNS, ids=" ".join)
+def test_it_says_what_a_fresh_one_says(program: Program, words: tuple[str, ...]) -> None:
+    fresh = program.run(*words, fresh=True)
+    assert "Traceback" not in fresh.err
+    assert program.run(*words) == fresh
+
+
+def test_it_reads_what_was_given(program: Program) -> None:
+    words = ("submit", "--cell", "-", "--name", "x", "--dry-run", "--json")
+    fresh = program.run(*words, stdin="print(6)", fresh=True)
+    assert program.run(*words, stdin="print(6)") == fresh
