@@ -27,6 +27,7 @@ from jupyter_mlinfn.jobs.sweeps.pointfile import written
 from jupyter_mlinfn.model.environments import EnvironmentRef, EnvironmentResolver, Package, Remedy
 from jupyter_mlinfn.model.errors import InputError, MlinfnError, PartMissing, Problem, Refused
 from jupyter_mlinfn.model.jobs import BundledFile, JobRequest, Parameter, Resources
+from jupyter_mlinfn.model.nearness import near_miss
 from jupyter_mlinfn.model.places import Outlook
 from jupyter_mlinfn.model.sweeps import Sweep
 
@@ -181,7 +182,7 @@ class Drafting:
             self._resolve(prepared, name)
         except PartMissing as error:
             known = [ref.name for ref in self._environments.choices()]
-            near = typing_rules.near_miss(name, known)
+            near = near_miss(name, known)
             hint = error.hint or (f"Did you mean {near}?" if near else None)
             raise PartMissing(
                 error.text, code=error.code, field="environment", hint=hint
@@ -378,7 +379,7 @@ def _injection(prepared: Prepared, language: str) -> Injection:
 def _check_known(name: str, known: Mapping[str, Parameter]) -> None:
     if name in known:
         return
-    near = typing_rules.near_miss(name, known)
+    near = near_miss(name, known)
     raise InputError(
         f"The parameters cell sets no {name}."
         + (f" Did you mean {near}?" if near else f" It sets: {', '.join(known) or 'nothing'}."),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import copy
-import difflib
 import json
 import keyword
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import JsonValue
@@ -160,12 +159,6 @@ def check_name(name: str, language: str) -> None:
             code="bad-parameter",
             field=f"parameters.{name}",
         )
-
-
-def near_miss(name: str, known: Iterable[str]) -> str | None:
-    """The known name that ``name`` was probably meant to be."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return close[0] if close else None
 
 
 def can_inject(language: str) -> bool:

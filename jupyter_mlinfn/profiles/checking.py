@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jupyter_mlinfn.model.errors import Problem
+from jupyter_mlinfn.model.nearness import did_you_mean
 from jupyter_mlinfn.model.quantities import show_duration
 from jupyter_mlinfn.profiles import checking_images, checking_volumes
 from jupyter_mlinfn.profiles.document import NONE, Ceiling, Profile
-from jupyter_mlinfn.profiles.nearness import did_you_mean, listed, show_size
+from jupyter_mlinfn.profiles.nearness import listed, show_size
 from jupyter_mlinfn.profiles.parts import Found, Parts, parts_of
 from jupyter_mlinfn.profiles.places import Places
 from jupyter_mlinfn.profiles.together import is_one_persons

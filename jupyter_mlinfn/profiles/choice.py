@@ -13,8 +13,9 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from jupyter_mlinfn.model.errors import InputError, Problem, Refused
+from jupyter_mlinfn.model.nearness import did_you_mean
 from jupyter_mlinfn.model.plans import Choice, Resource
-from jupyter_mlinfn.profiles.nearness import did_you_mean, listed, shown
+from jupyter_mlinfn.profiles.nearness import listed, shown
 from jupyter_mlinfn.profiles.offer import Offer, ProfileOffer
 
 MOST_TOLD = 20

@@ -1,21 +1,12 @@
-"""What somebody who typed a name wrongly may have meant, and values as people read them."""
+"""Foreign names and values as people read them."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 
 LONGEST = 60
 """Characters of a foreign value that are shown."""
 MOST_LISTED = 20
-
-
-def did_you_mean(typed: object, names: Iterable[str]) -> str:
-    """`` Did you mean 'x'?`` with a space before it; empty where nothing is near."""
-    if not isinstance(typed, str):
-        return ""
-    near = difflib.get_close_matches(typed[:LONGEST], list(names), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def listed(names: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from jupyter_mlinfn.model.errors import Problem
+from jupyter_mlinfn.model.nearness import did_you_mean
 from jupyter_mlinfn.profiles.document import (
     Accelerator,
     Backup,
@@ -20,7 +21,7 @@ from jupyter_mlinfn.profiles.document import (
     Times,
     Volume,
 )
-from jupyter_mlinfn.profiles.nearness import did_you_mean, listed, shown
+from jupyter_mlinfn.profiles.nearness import listed, shown
 from jupyter_mlinfn.profiles.places import Places
 from jupyter_mlinfn.profiles.positions import KeyPath
 from jupyter_mlinfn.profiles.values import LONGEST_NAME

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlinfn.jobs import literals
 from jupyter_mlinfn.jobs.parameter_cell import read_parameters
-from jupyter_mlinfn.jobs.parameters import check_name, checked, coerce, inject, near_miss
+from jupyter_mlinfn.jobs.parameters import check_name, checked, coerce, inject
 from jupyter_mlinfn.model.errors import InputError
 from jupyter_mlinfn.model.jobs import JobRequest, JobSpec, Parameter
 from tests.jobs.workplace import code, make_spec
@@ -179,11 +179,6 @@ def test_names_that_would_change_the_language() -> None:
         with pytest.raises(InputError):
             check_name(name, "python")
     check_name("class", "r")
-
-
-def test_near_miss() -> None:
-    assert near_miss("epoch", ["epochs", "rate"]) == "epochs"
-    assert near_miss("zzz", ["epochs", "rate"]) is None
 
 
 def test_the_injected_cell_comes_right_after_the_parameters() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -11,6 +10,7 @@ from jupyter_mlinfn.environments.own.layout import Place
 from jupyter_mlinfn.environments.reading import read_head
 from jupyter_mlinfn.model.environment_tasks import ImageBelow, PackedImage
 from jupyter_mlinfn.model.errors import NotFound, Unavailable
+from jupyter_mlinfn.model.nearness import did_you_mean
 from jupyter_mlinfn.process.durable import write_durably
 
 _LARGEST = 16 * 2**20
@@ -65,8 +65,7 @@ class EnvironmentRecord(BaseModel):
 def not_yours(place: Place) -> NotFound:
     """There is no environment at ``place``, and which one beside it may have been meant."""
     beside = [one.parent.name for one in place.folder.parent.glob("*/environment.json")]
-    near = get_close_matches(place.name, sorted(beside), n=1)
-    meant = f" Did you mean '{near[0]}'?" if near else ""
+    meant = did_you_mean(place.name, sorted(beside))
     return NotFound(
         f"You have no environment named '{place.name}'.{meant}",
         code="environment-not-found",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import entry_points
 
 from jupyter_mlinfn.jobs.backends.registry import GROUP
-from jupyter_mlinfn.jobs.parameters import near_miss
+from jupyter_mlinfn.model.nearness import did_you_mean
 
 
 def installed() -> tuple[str, ...]:
@@ -23,7 +23,7 @@ def misnamed(named: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     known = installed()
     return tuple(
         f"The setting {setting} names {name!r}, which no back-end here is called."
-        f"{did_you_mean(name, known)} There are: {', '.join(known)}."
+        f"{did_you_mean(name.lower(), known)} There are: {', '.join(known)}."
         for setting, names in named.items()
         for name in dict.fromkeys(names)
         if name not in known
@@ -34,10 +34,4 @@ def not_here(name: str, offered: Collection[str]) -> str:
     """Why nothing called ``name`` is offered, and what may have been meant."""
     if name in installed():
         return f"The settings leave the back-end {name!r} out, or it cannot be loaded."
-    return f"There is no back-end {name!r} here.{did_you_mean(name, offered)}"
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`` Did you mean 'slurm'?`` with a blank before it; empty where no name is near."""
-    near = near_miss(name.lower(), known)
-    return f" Did you mean {near!r}?" if near else ""
+    return f"There is no back-end {name!r} here.{did_you_mean(name.lower(), offered)}"
