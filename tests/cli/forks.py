@@ -17,7 +17,6 @@ from functools import cache
 from pathlib import Path
 from threading import Thread
 
-
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ")
 
 
