@@ -50,13 +50,16 @@ class Desk:
         return Workbench(load_settings())
 
     def submit(self, *sources: str, key: str | None = None, **asked: Any) -> JobRecord:
-        """Submit a notebook of these cells; keys of :class:`Resources` go there."""
-        name = asked.pop("file", "study.ipynb")
-        notebook = write_notebook(self.work / name, *map(code, sources))
-        if (parameters := asked.pop("cell", None)) is not None:
-            notebook = write_notebook(
-                self.work / name, code(parameters, "parameters"), *map(code, sources)
-            )
+        """Submit a notebook of these cells, or a script where ``file`` is one (``study.py``): half
+        the work, where the test is not of notebooks. Keys of :class:`Resources` go there.
+        """
+        source = self.work / str(asked.pop("file", "study.ipynb"))
+        parameters = asked.pop("cell", None)
+        if source.suffix == ".py":
+            source.write_text("\n".join((*filter(None, (parameters,)), *sources)) + "\n")
+        else:
+            tagged = () if parameters is None else (code(parameters, "parameters"),)
+            write_notebook(source, *tagged, *map(code, sources))
         wanted = {"cpus": 1, "memory": 512 * MIB, "time": 300}
         wanted |= {
             key: asked.pop(key)
@@ -64,7 +67,7 @@ class Desk:
             if key in asked
         }
         request = JobRequest(
-            source=str(notebook),
+            source=str(source),
             backend=self.backend,
             resources=Resources(**wanted),
             **asked,
@@ -95,7 +98,7 @@ class Desk:
         while (record := self.look(job)).state not in states:
             assert record.state not in ENDED, (record.reason, self.story(job))
             assert time.monotonic() < until, (record, self.story(job))
-            time.sleep(0.1)
+            time.sleep(0.2)
         return record
 
     def story(self, job: str) -> str:
@@ -110,12 +113,15 @@ class Desk:
         )
 
     def partial(self, job: str, attempt: int = 1, point: int | None = None) -> list[str]:
-        """The stream texts of an attempt's own notebook, as it was last saved."""
-        notebook = self.bench.folders.attempt(job, attempt, point) / "notebook.ipynb"
-        return texts(notebook) if notebook.exists() else []
+        """The stream texts of an attempt's own notebook, as it was last saved; a script's log."""
+        folder = self.bench.folders.attempt(job, attempt, point)
+        if (folder / "notebook.ipynb").exists():
+            return texts(folder / "notebook.ipynb")
+        script = self.bench.store.get(job).kind == "script"
+        return texts(folder / "log.txt") if script and (folder / "log.txt").exists() else []
 
     def until_partial(self, job: str, printed: list[str], within: float = 30.0) -> None:
-        """Wait until the partial notebook of the first attempt holds what was printed."""
+        """Wait until what the first attempt has told so far is what was printed."""
         until = time.monotonic() + within
         while self.partial(job) != printed:
             assert time.monotonic() < until, self.story(job)
@@ -168,9 +174,17 @@ class Desk:
 
 
 def texts(path: Path | str | None) -> list[str]:
-    """What each code cell of a notebook printed, of those that printed."""
+    """What each code cell of a notebook printed, of those that printed.
+
+    Of a script's results, which are a folder, its log as one text.
+    """
     assert path is not None
-    cells: list[Mapping[str, Any]] = json.loads(Path(path).read_text())["cells"]
+    path = Path(path)
+    if path.is_dir():
+        (path,) = path.glob("*.log")
+    if path.suffix != ".ipynb":
+        return [text for text in (path.read_text(),) if text]
+    cells: list[Mapping[str, Any]] = json.loads(path.read_text())["cells"]
     told = [
         "".join(part for out in cell.get("outputs", ()) for part in out.get("text", ()))
         for cell in cells

@@ -44,8 +44,8 @@ def behind_another(**asked: Any) -> Callable[[Desk], JobRecord]:
     """A job behind one that takes all there is."""
 
     def wait(desk: Desk) -> JobRecord:
-        first = desk.submit("import time; time.sleep(300)", file="first.ipynb", **asked)
+        first = desk.submit("import time; time.sleep(300)", file="first.py", **asked)
         desk.until(first.id, "running")
-        return desk.submit("print(1)", **asked)
+        return desk.submit("print(1)", file="second.py", **asked)
 
     return wait

@@ -24,8 +24,8 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 def test_one_job_uses_what_another_made(place: Place) -> None:
     desk = place.desk
-    first = desk.submit(desk.held(), MAKES)
-    second = desk.submit("print(open('made.txt').read())", file="b.ipynb", after_ok=(first.id,))
+    first = desk.submit(desk.held(), MAKES, file="a.py")
+    second = desk.submit("print(open('made.txt').read())", file="b.py", after_ok=(first.id,))
     desk.go()
     done = desk.until(second.id, "succeeded")
     assert texts(done.output) == ["made\n"]
@@ -37,9 +37,9 @@ def test_one_job_uses_what_another_made(place: Place) -> None:
 
 def test_one_that_had_to_succeed_did_not(place: Place) -> None:
     desk = place.desk
-    first = desk.submit(desk.held(), FAILS)
-    never = desk.submit("print('never')", file="b.ipynb", after_ok=(first.id,))
-    last = desk.submit("print('last')", file="c.ipynb", after=(first.id,))
+    first = desk.submit(desk.held(), FAILS, file="a.py")
+    never = desk.submit("print('never')", file="b.py", after_ok=(first.id,))
+    last = desk.submit("print('last')", file="c.py", after=(first.id,))
     desk.go()
     assert texts(desk.until(last.id, "succeeded").output) == ["last\n"]
     ended = desk.until(never.id, "failed")
@@ -50,8 +50,8 @@ def test_one_that_had_to_succeed_did_not(place: Place) -> None:
 
 
 def test_slurm_itself_waits_while_nobody_looks(desk: Desk, cluster: slurm.Slurm) -> None:
-    first = desk.submit(desk.held(), MAKES)
-    second = desk.submit("print('second')", file="b.ipynb", after=(first.id,))
+    first = desk.submit(desk.held(), MAKES, file="a.py")
+    second = desk.submit("print('second')", file="b.py", after=(first.id,))
     assert second.backend_id
     told = cluster.call("scontrol", "show", "job", second.backend_id)[1]
     assert f"afterany:{first.backend_id}" in told
@@ -67,8 +67,8 @@ def test_slurm_itself_waits_while_nobody_looks(desk: Desk, cluster: slurm.Slurm)
 def test_slurm_takes_out_what_never_can_start_while_nobody_looks(
     desk: Desk, cluster: slurm.Slurm
 ) -> None:
-    first = desk.submit(desk.held(), FAILS)
-    second = desk.submit("print('never')", file="b.ipynb", after_ok=(first.id,))
+    first = desk.submit(desk.held(), FAILS, file="a.py")
+    second = desk.submit("print('never')", file="b.py", after_ok=(first.id,))
     assert second.backend_id
     desk.go()
     until = time.monotonic() + 60
@@ -83,9 +83,9 @@ def test_slurm_takes_out_what_never_can_start_while_nobody_looks(
 def test_slurm_gets_a_job_that_comes_after_one_of_this_machine_later(desk: Desk) -> None:
     here = desk.backend
     desk.backend = "local"
-    first = desk.submit(desk.held())
+    first = desk.submit(desk.held(), file="a.py")
     desk.backend = here
-    second = desk.submit("print('second')", file="b.ipynb", after=(first.id,))
+    second = desk.submit("print('second')", file="b.py", after=(first.id,))
     assert second.backend_id is None
     desk.go()
     assert desk.until(second.id, "succeeded").backend_id

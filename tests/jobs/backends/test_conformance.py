@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from jupyter_mlinfn.jobs.backends.protocol import Backend, Observation
 from jupyter_mlinfn.model.errors import InputError, MlinfnError
-from jupyter_mlinfn.model.jobs import JobRequest, Resources
+from jupyter_mlinfn.model.jobs import JobRecord, JobRequest, Resources
 from tests.jobs.backends.desk import texts
 from tests.jobs.backends.hosts import Host, clicks
 from tests.jobs.backends.places import PLACES, Place
+from tests.jobs.workplace import code, write_notebook
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -52,8 +55,8 @@ def test_a_job_gets_the_accelerator_it_asked_for_and_others_none(place: Place) -
     if not place.gpus:
         pytest.skip("no accelerators there")
     look = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'] or 'none')"
-    one = place.desk.submit(look, gpus=1)
-    none = place.desk.submit(look, file="none.ipynb")
+    one = place.desk.submit(look, gpus=1, file="one.py")
+    none = place.desk.submit(look, file="none.py")
     assert texts(place.desk.until(one.id, "succeeded").output)[0].strip() in place.gpus
     assert texts(place.desk.until(none.id, "succeeded").output) == ["none\n"]
     first, *_ = place.desk.bench.store.attempts(one.id)
@@ -85,12 +88,19 @@ def test_a_waiting_job_says_why_and_leaves_the_system_when_it_is_cancelled(place
     assert place.known(job.id) == 0
 
 
-def test_a_running_job_that_is_cancelled_leaves_its_partial_notebook(place: Place) -> None:
+def test_a_running_job_can_be_read_and_leaves_its_partial_notebook_when_it_is_cancelled(
+    place: Place,
+) -> None:
     desk = place.desk
     job = desk.submit("print('so far')", SLEEPS)
     running = desk.until(job.id, "running")
     desk.until_partial(job.id, ["so far\n"])
     assert running.attempts == 1
+    log = desk.bench.follower.read_log(job.id, 0)
+    assert "so far" in log.text
+    assert not log.ended
+    cells = json.loads(desk.bench.follower.notebook(job.id).read_text())["cells"]
+    assert [bool(cell["outputs"]) for cell in cells] == [True, False]
     desk.bench.actions.cancel(job.id)
     done = desk.until(job.id, "cancelled")
     assert done.reason is not None
@@ -99,7 +109,7 @@ def test_a_running_job_that_is_cancelled_leaves_its_partial_notebook(place: Plac
 
 
 def test_a_job_over_its_time_is_ended_and_says_so(place: Place) -> None:
-    job = place.desk.submit("print('so far')", SLEEPS, time=4)
+    job = place.desk.submit("print('so far')", SLEEPS, time=4, file="study.py")
     done = place.desk.until(job.id, "failed")
     assert done.reason is not None
     assert done.reason.code == "time-limit"
@@ -115,35 +125,35 @@ def test_a_job_over_its_memory_is_ended_and_says_so(place: Place) -> None:
     assert texts(done.output) == ["so far\n"]
 
 
-def test_log_and_notebook_can_be_read_while_it_runs(place: Place) -> None:
+def test_many_jobs_are_asked_for_in_one_question(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk = place.desk
-    job = desk.submit("print('first line')", SLEEPS)
-    desk.until(job.id, "running")
-    desk.until_partial(job.id, ["first line\n"])
-    log = desk.bench.follower.read_log(job.id, 0)
-    assert "first line" in log.text
-    assert not log.ended
-    cells = json.loads(desk.bench.follower.notebook(job.id).read_text())["cells"]
-    assert [bool(cell["outputs"]) for cell in cells] == [True, False]
-    desk.bench.actions.cancel(job.id)
-    desk.until(job.id, "cancelled")
+    kind, asked = type(desk.bench.backends[desk.backend]), []
+    query = kind.query
 
+    def count(self: Backend, records: Sequence[JobRecord]) -> Mapping[str, Observation]:
+        asked.append({record.id for record in records})
+        return query(self, records)
 
-def test_many_jobs_are_asked_for_in_one_question(place: Place) -> None:
-    jobs = [place.desk.submit(f"print({number})") for number in range(6)]
+    monkeypatch.setattr(kind, "query", count)
+    jobs = [desk.submit(desk.held(), f"print({n})", file=f"{n}.py") for n in range(3)]
+    desk.look(jobs[0].id)
+    assert asked == [{job.id for job in jobs}]
+    desk.go()
     for number, job in enumerate(jobs):
-        assert texts(place.desk.until(job.id, "succeeded").output) == [f"{number}\n"]
+        assert texts(desk.until(job.id, "succeeded").output) == [f"{number}\n"]
 
 
 def test_a_job_handed_over_twice_is_one_job(place: Place) -> None:
     """By the same process, by another one, and with the same key from the form."""
     desk = place.desk
-    job = desk.submit("print('once')", key="a-click")
+    job = desk.submit("print('once')", key="a-click", file="study.py")
     spec = desk.bench.folders.read_spec(job.id)
     backend = desk.bench.backends[job.backend]
     assert backend.submit(spec) == job.backend_id
     assert desk.another().backends[job.backend].submit(spec) == job.backend_id
-    assert desk.submit("print('once')", key="a-click").id == job.id
+    assert desk.submit("print('once')", key="a-click", file="study.py").id == job.id
     done = desk.until(job.id, "succeeded")
     assert done.attempts == 1
     assert texts(done.output) == ["once\n"]
@@ -151,9 +161,8 @@ def test_a_job_handed_over_twice_is_one_job(place: Place) -> None:
 
 def test_what_can_never_run_is_a_problem_of_the_draft(place: Place) -> None:
     desk = place.desk
-    desk.submit("print(1)", file="other.ipynb")
     request = JobRequest(
-        source=str(desk.work / "other.ipynb"),
+        source=str(write_notebook(desk.work / "other.ipynb", code("print(1)"))),
         backend=desk.backend,
         resources=Resources(cpus=4096, memory=2**45),
     )
@@ -200,11 +209,12 @@ def test_equal_clicks_from_several_processes_and_two_hosts_are_one_job(
 HOSTILE = ("--wrap=id", "x\n+Owner = root", "a b", "$(id)", "`id`", "x; rm", "\x00", "１", "")
 
 
+@pytest.mark.parametrize("backend", PLACES)
 @pytest.mark.parametrize("field", ["queue", "charge"])
-def test_no_name_with_a_meaning_comes_as_far_as_the_system(place: Place, field: str) -> None:
+def test_no_name_with_a_meaning_comes_as_far_as_the_system(backend: str, field: str) -> None:
     for hostile in HOSTILE:
         with pytest.raises((ValueError, InputError)):
-            JobRequest(source="x.ipynb", backend=place.desk.backend, **{field: hostile})
+            JobRequest(source="x.ipynb", backend=backend, **{field: hostile})
 
 
 def test_the_words_of_a_job_are_words_only(place: Place) -> None:
