@@ -7,6 +7,7 @@ import pytest
 from jupyter_mlinfn.model.errors import MlinfnError
 from jupyter_mlinfn.model.jobs import JobRequest, Resources
 from tests.jobs.backends.desk import Desk
+from tests.jobs.workplace import code, write_notebook
 from tests.systems.slurm import Slurm
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -42,7 +43,7 @@ def test_the_offer_tells_queues_and_what_is_free(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "named"),
+    ("asked", "told", "named"),
     [
         ({"queue": "night"}, "unknown-queue", "opportunistic"),
         ({"charge": "ml"}, "unknown-charge", "no accounts"),
@@ -52,12 +53,12 @@ def test_the_offer_tells_queues_and_what_is_free(desk: Desk) -> None:
     ],
 )
 def test_what_slurm_could_never_run_is_a_problem_of_the_draft(
-    desk: Desk, asked: dict[str, object], code: str, named: str
+    desk: Desk, asked: dict[str, object], told: str, named: str
 ) -> None:
-    desk.submit("print(1)", file="other.ipynb")
-    request = JobRequest(source=str(desk.work / "other.ipynb"), backend="slurm", **asked)
+    source = str(write_notebook(desk.work / "other.ipynb", code("print(1)")))
+    request = JobRequest(source=source, backend="slurm", **asked)
     draft = desk.bench.submission.draft(request)
-    assert [problem.code for problem in draft.problems] == [code]
+    assert [problem.code for problem in draft.problems] == [told]
     assert named in draft.problems[0].text
     with pytest.raises(MlinfnError):
         desk.bench.submission.submit(request)

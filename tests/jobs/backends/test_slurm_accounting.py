@@ -100,8 +100,8 @@ class Story:
 
     def __init__(self, desk: Desk, cluster: AccountedSlurm) -> None:
         self.desk, self.cluster = desk, cluster
-        self.done = desk.submit("print('whole')", file="done.ipynb").id
-        self.killed = desk.submit("print('begun')", LONG, file="killed.ipynb").id
+        self.done = desk.submit("print('whole')", file="done.py").id
+        self.killed = desk.submit("print('begun')", LONG, file="killed.py").id
         self.withdrawn = desk.submit("print(1)", file="withdrawn.ipynb", queue="closed").id
         self.waiting = desk.submit("print(1)", file="waiting.ipynb", queue="closed").id
         self.sweep = submit_sweep(desk, "print(k)", raw_axes={"k": "0..3"}, queue="closed").id
@@ -144,6 +144,7 @@ class Story:
                 seen = self.desk.look(job)
                 assert seen.state not in ENDED
                 assert seen.unknown_since is not None
+            time.sleep(0.1)
         assert self.call("squeue", "-h", "-o", "%j") == ""
 
     def assert_told(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlinfn.model.jobs import Progress
 from tests.jobs.backends.desk import Desk, texts
 from tests.systems.slurm import Slurm
 
@@ -80,9 +81,15 @@ def test_told_early_enough_it_ends_by_its_own_word(told_early: Desk, cluster: Sl
 RECORDED = ({"loss": 0.5}, 1)
 
 
+def busy(seen: Progress | None) -> bool:
+    """Whether it is seen to compute."""
+    cpus = seen.using.cpus if seen and seen.using else None
+    return cpus is not None and cpus > 0.1
+
+
 def test_a_job_on_slurm_is_seen_from_inside_as_on_this_machine(desk: Desk) -> None:
     job = desk.submit(
-        "import time\nuntil = time.time() + 9\nwhile time.time() < until: pass",
+        f"import os, time\nwhile not os.path.exists({str(desk.work / 'seen')!r}): pass",
         f"import mlinfn\nmlinfn.record(loss=0.5)\n{desk.held()}",
     )
     desk.until(job.id, "running")
@@ -90,11 +97,12 @@ def test_a_job_on_slurm_is_seen_from_inside_as_on_this_machine(desk: Desk) -> No
     while not seen or seen[-1] is None or (seen[-1].values, seen[-1].cells_done) != RECORDED:
         assert time.monotonic() < until, desk.story(job.id)
         seen.append(desk.look(job.id).progress)
+        if busy(seen[-1]):
+            desk.go("seen")
         time.sleep(0.1)
     desk.go()
     told = [one.using for one in seen if one and one.using and one.using.cpus is not None]
-    assert told
-    assert max(using.cpus for using in told if using.cpus is not None) > 0.1
+    assert any(map(busy, seen))
     assert all(using.memory for using in told)
     assert {one.current_cell for one in seen if one} >= {1, 2}
     assert desk.until(job.id, "succeeded").usage.peak_memory
@@ -113,7 +121,7 @@ print("start", start + 1)
 def test_a_job_whose_machine_is_lost_runs_again_as_often_as_was_said(
     desk: Desk, cluster: Slurm
 ) -> None:
-    job = desk.submit(LOSES_ITS_MACHINE, retries=1)
+    job = desk.submit(LOSES_ITS_MACHINE, retries=1, file="study.py")
     desk.until(job.id, "running")
     desk.until_recorded(job.id, 1)
     node = desk.look(job.id)

@@ -10,7 +10,6 @@ import pytest
 from jupyter_mlinfn.model.errors import MlinfnError
 from jupyter_mlinfn.model.jobs import Draft, JobRequest, RerunRequest, Resources
 from tests.jobs.backends.desk import Desk
-from tests.jobs.workplace import code, write_notebook
 from tests.systems.slurm import NODES, Slurm
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -22,8 +21,10 @@ SMALL = {"memory": GIB // 2, "time": 300}
 def request(desk: Desk, backend: str = "auto", **asked: object) -> JobRequest:
     names = ("cpus", "memory", "gpus", "time", "gpu_memory", "gpu_model")
     wanted = SMALL | {name: asked.pop(name) for name in names if name in asked}
+    script = desk.work / "study.py"
+    script.write_text("print(1)\n")
     return JobRequest(
-        source=str(write_notebook(desk.work / "study.ipynb", code("print(1)"))),
+        source=str(script),
         backend=backend,
         resources=Resources.model_validate(wanted),
         **asked,  # type: ignore[arg-type]
@@ -103,7 +104,7 @@ def test_a_job_goes_where_it_starts_first_and_a_rerun_stays_there(
     desk.until(here.id, "succeeded")
     # this machine has two CPUs for jobs: both are taken for an hour
     busy = request(desk, "local", cpus=2, time=3600)
-    write_notebook(Path(busy.source), code("import time; time.sleep(600)"))
+    Path(busy.source).write_text("import time; time.sleep(600)\n")
     held = desk.bench.submission.submit(busy)
     desk.until(held.id, "running")
     draft = drafted(desk)

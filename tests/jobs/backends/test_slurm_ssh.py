@@ -58,7 +58,7 @@ def test_a_job_runs_where_only_ssh_leads(far_desk: Desk) -> None:
 
 
 def test_a_running_job_is_cancelled_and_keeps_what_it_has(far_desk: Desk) -> None:
-    job = far_desk.submit("print('begun')", "import time; time.sleep(60)")
+    job = far_desk.submit("print('begun')", "import time; time.sleep(60)", file="study.py")
     far_desk.until(job.id, "running")
     far_desk.until_partial(job.id, ["begun\n"])
     far_desk.bench.actions.cancel(job.id)
@@ -78,7 +78,7 @@ def test_a_site_that_cannot_be_reached_is_silent_and_nothing_fails(
     # a path of the person's own where nothing is kept: every call has to log in
     site.config.write_text(f"{right}  ControlPath {far_desk.root}/none\n")
     bench = far_desk.another()
-    job = far_desk.submit(far_desk.held(), "print('whole')")
+    job = far_desk.submit(far_desk.held(), "print('whole')", file="study.py")
     far_desk.until(job.id, "running")
     site.config.write_text(right.replace(f"Port {site.port}", "Port 1"))
     until = time.monotonic() + 60
