@@ -12,12 +12,20 @@ from jupyter_mlinfn.model.jobs import ENDED, JobRecord, RerunRequest
 from jupyter_mlinfn.model.sweeps import Point, Sweep, SweepCounts
 from tests.jobs.backends.desk import Desk, texts
 
+FROM_ENVIRONMENT = "import json, os\nk = json.loads(os.environ['MLINFN_PARAM_k'])"
 RECORD = "import mlinfn; mlinfn.record(square=k * k, name=f'point {k}')"
 
 
-def submit(desk: Desk, *sources: str, cell: str = "k = 0", **sweep: Any) -> JobRecord:
-    """A sweep of a notebook with these cells; keys that are none of :class:`Sweep` go on."""
+def submit(
+    desk: Desk, *sources: str, cell: str = "k = 0", script: bool = False, **sweep: Any
+) -> JobRecord:
+    """A sweep of a notebook with these cells, or of a ``script`` that is told ``k``.
+
+    Keys that are none of :class:`Sweep` go on.
+    """
     own = {name: sweep.pop(name) for name in Sweep.model_fields if name in sweep}
+    if script:
+        sweep["file"], cell = "study.py", FROM_ENVIRONMENT
     return desk.submit(*sources, cell=cell, sweep=Sweep(**own), **sweep)
 
 
@@ -126,7 +134,8 @@ def most_at_once(desk: Desk, job: str, many: int) -> int:
 
 def cancel_in_the_middle(desk: Desk, many: int, running: int, **more: Any) -> str:
     """Cancel a sweep when so many points run: none is left; the job's id."""
-    job = submit(desk, "import time; time.sleep(300)", raw_axes={"k": f"0..{many - 1}"}, **more)
+    axes, cell = {"k": f"0..{many - 1}"}, "import time; time.sleep(300)"
+    job = submit(desk, cell, raw_axes=axes, script=True, **more)
     until(desk, job.id, lambda counts: counts.running >= running)
     desk.bench.actions.cancel(job.id)
     assert ended(desk, job.id).state == "cancelled"
@@ -137,7 +146,7 @@ def cancel_in_the_middle(desk: Desk, many: int, running: int, **more: Any) -> st
 def cancel_one(desk: Desk, **more: Any) -> None:
     """Cancel one point of three: the others go on, and the sweep says so."""
     cell = "import time; time.sleep(3 + 300 * (k == 1))"
-    job = submit(desk, cell, raw_axes={"k": "0..2"}, **more)
+    job = submit(desk, cell, raw_axes={"k": "0..2"}, script=True, **more)
     until(desk, job.id, lambda counts: counts.running == 3)
     desk.bench.actions.cancel_points(job.id, [1])
     done = ended(desk, job.id)

@@ -29,15 +29,15 @@ pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def test_a_sweep_with_a_failing_point_and_the_rerun_of_it(condor_desk: Desk) -> None:
-    job, mended = submit_failing(condor_desk, 12, 7)
+    job, mended = submit_failing(condor_desk, 8, 6)
     assert job.backend_id is not None
     assert job.backend_id.isdecimal()
-    check_failing(condor_desk, job.id, mended, 12, 7)
+    check_failing(condor_desk, job.id, mended, 8, 6)
 
 
 def test_at_most_so_many_run_at_once_and_the_rest_is_told_to_wait(condor_desk: Desk) -> None:
     cell = "import time; time.sleep(1)"
-    job = submit(condor_desk, cell, raw_axes={"k": "0..6"}, throttle=2)
+    job = submit(condor_desk, cell, raw_axes={"k": "0..6"}, throttle=2, script=True)
     assert 1 <= most_at_once(condor_desk, job.id, 7) <= 2
 
 
@@ -55,7 +55,7 @@ def test_one_point_is_evicted_and_starts_again_and_one_is_removed_there(
 ) -> None:
     desk = condor_desk
     cells = (desk.held(), "print('whole', k)")
-    job = submit(desk, *cells, raw_axes={"k": "0..2"}, evictable=True)
+    job = submit(desk, *cells, raw_axes={"k": "0..2"}, evictable=True, script=True)
     until(desk, job.id, lambda counts: counts.running == 3)
     number = arrays(desk, job.id).arrays[0].id
     assert pool.call("condor_vacate_job", f"{number}.1")[0] == 0
@@ -74,7 +74,7 @@ def test_a_cluster_that_nobody_heard_of_is_found_and_not_made_again(
     condor_desk: Desk, pool: Condor
 ) -> None:
     desk = condor_desk
-    job = submit(desk, "print(k)", raw_axes={"k": "0..2"})
+    job = submit(desk, "print(k)", raw_axes={"k": "0..2"}, script=True)
     note = desk.bench.folders.job(job.id) / "arrays.json"
     told = json.loads(note.read_text())
     told["arrays"][0] |= {"id": None, "answered": False}

@@ -16,6 +16,7 @@ from jupyter_mlinfn.jobs.owing import owed
 from tests.jobs.backends.desk import Desk, texts
 from tests.jobs.notices.listening import WebServer, serving
 from tests.jobs.sweeps.looking import (
+    FROM_ENVIRONMENT,
     arrays,
     cancel_in_the_middle,
     cancel_one,
@@ -29,7 +30,6 @@ from tests.jobs.sweeps.looking import (
     submit_failing,
     until,
 )
-from tests.jobs.workplace import code, write_notebook
 from tests.systems.slurm import Slurm
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -52,7 +52,7 @@ def dies(self, *rest):
 
 SlurmBackend.give, SlurmBackend.largest = dies, lambda self: (2, 2)
 request = JobRequest(
-    source=sys.argv[1], backend="slurm", sweep=Sweep(raw_axes={"k": "0..6"}),
+    source=sys.argv[1], backend="slurm", sweep=Sweep(raw_axes={"k": "0..4"}),
     resources=Resources(memory=2**29, time=300),
 )
 Workbench(load_settings()).submission.submit(request)
@@ -60,12 +60,12 @@ Workbench(load_settings()).submission.submit(request)
 
 
 def test_a_sweep_with_a_failing_point_and_the_rerun_of_it(desk: Desk, cluster: Slurm) -> None:
-    job, mended = submit_failing(desk, 20, 7)
+    job, mended = submit_failing(desk, 7, 5)
     assert job.sweep is not None
-    assert job.sweep.points == 20
+    assert job.sweep.points == 7
     told = cluster.call("squeue", "-h", "-r", "-o", "%j")[1].split()
-    assert told == [f"mlinfn-{job.id}"] * 20
-    check_failing(desk, job.id, mended, 20, 7)
+    assert told == [f"mlinfn-{job.id}"] * 7
+    check_failing(desk, job.id, mended, 7, 5)
 
 
 def test_at_most_so_many_run_at_once_also_across_arrays(
@@ -73,7 +73,8 @@ def test_at_most_so_many_run_at_once_also_across_arrays(
 ) -> None:
     backend = desk.bench.backends["slurm"]
     monkeypatch.setattr(type(backend), "largest", lambda _self: (3, 3))
-    job = submit(desk, "import time; time.sleep(1)", raw_axes={"k": "0..6"}, throttle=2)
+    cell = "import time; time.sleep(1)"
+    job = submit(desk, cell, raw_axes={"k": "0..6"}, throttle=2, script=True)
     assert [one.points for one in arrays(desk, job.id).arrays] == ["0-2", "3-5", "6"]
     assert 1 <= most_at_once(desk, job.id, 7) <= 2
 
@@ -81,14 +82,15 @@ def test_at_most_so_many_run_at_once_also_across_arrays(
 def test_a_sweep_cancelled_in_the_middle_and_one_point_of_another(
     desk: Desk, cluster: Slurm
 ) -> None:
-    cancel_in_the_middle(desk, 20, 3)
+    cancel_in_the_middle(desk, 10, 3)
     assert cluster.call("squeue", "-h")[1] == ""
     cancel_one(desk)
 
 
 def test_one_element_is_evicted_and_starts_again(desk: Desk, cluster: Slurm) -> None:
     cells = (desk.held(), "print('whole', k)")
-    job = submit(desk, *cells, raw_axes={"k": "0..2"}, queue="opportunistic", evictable=True)
+    low = {"queue": "opportunistic", "evictable": True, "script": True}
+    job = submit(desk, *cells, raw_axes={"k": "0..2"}, **low)
     until(desk, job.id, lambda counts: counts.running == 3)
     number = arrays(desk, job.id).arrays[0].id
     assert cluster.call("scontrol", "requeue", f"{number}_1")[0] == 0
@@ -105,19 +107,20 @@ def test_a_submit_killed_between_two_arrays_loses_no_point_and_starts_none_twice
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(desk.bench.backends["slurm"]), "largest", lambda _self: (2, 2))
-    notebook = write_notebook(desk.work / "a.ipynb", code("k = 0", "parameters"), code("print(k)"))
-    done = subprocess.run([sys.executable, "-c", DIES, str(notebook)], timeout=60)
+    script = desk.work / "study.py"
+    script.write_text(f"{FROM_ENVIRONMENT}\nprint(k)\n")
+    done = subprocess.run([sys.executable, "-c", DIES, str(script)], timeout=60)
     assert done.returncode == -signal.SIGKILL
     bench = desk.another()
     (record,) = bench.store.page().jobs
     note = arrays(desk, record.id)
-    assert [one.id is not None for one in note.arrays] == [True, False, False, False]
+    assert [one.id is not None for one in note.arrays] == [True, False, False]
     spec = bench.folders.read_spec(record.id)
     ids = bench.backends["slurm"].submit(spec).split(",")
-    assert len(set(ids)) == 4
+    assert len(set(ids)) == 3
     assert bench.backends["slurm"].submit(spec).split(",") == ids
     assert ended(desk, record.id).state == "succeeded"
-    assert starts(desk, record.id) == dict.fromkeys(range(7), 1)
+    assert starts(desk, record.id) == dict.fromkeys(range(5), 1)
     bench.store.close()
 
 
@@ -156,7 +159,7 @@ def test_parameters_changed_after_the_submit_run_nothing(desk: Desk) -> None:
 def test_silence_is_unknown_and_never_an_end(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    job = submit(desk, desk.held(), "print('whole')", raw_axes={"k": "0..2"})
+    job = submit(desk, desk.held(), "print('whole')", raw_axes={"k": "0..2"}, script=True)
     until(desk, job.id, lambda counts: counts.running == 3)
     before = os.environ["PATH"]
     programs = tmp_path / "programs"
@@ -188,7 +191,7 @@ def test_the_last_point_tells_of_the_sweep_while_nobody_looks(desk: Desk) -> Non
     desk.bench = desk.another()
     with serving(web):
         to = (f"http://{web.place}/",)
-        job = submit(desk, "assert k < 2", raw_axes={"k": "0..2"}, notify=to)
+        job = submit(desk, "assert k < 2", raw_axes={"k": "0..2"}, notify=to, script=True)
         limit = time.monotonic() + 120
         while not web.bodies:
             assert time.monotonic() < limit, stories(desk, job.id)
