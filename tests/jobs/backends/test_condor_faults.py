@@ -52,7 +52,7 @@ def test_a_frozen_schedd_is_unknown_and_never_an_end(
     desk = condor_desk
     monkeypatch.setattr(calls, "_ANSWERS_WITHIN", 0.7)
     monkeypatch.setattr(HTCondorBackend, "patience", SHORT)
-    job = desk.submit("import time; time.sleep(9)", "print('whole')")
+    job = desk.submit(desk.held(), "print('whole')", file="study.py")
     desk.until(job.id, "running")
     pid = pool.freeze_schedd()
     try:
@@ -64,6 +64,7 @@ def test_a_frozen_schedd_is_unknown_and_never_an_end(
         assert seen.unknown_since is not None
     finally:
         os.kill(pid, signal.SIGCONT)
+    desk.go()
     done = desk.until(job.id, "succeeded")
     assert done.unknown_since is None
     assert texts(done.output) == ["whole\n"]
@@ -134,8 +135,8 @@ def test_killed_after_the_answer_and_before_the_note_finds_its_job(
 
 def test_a_killed_schedd_ends_no_job(condor_desk: Desk, pool: Condor) -> None:
     desk = condor_desk
-    job = desk.submit(desk.held(), "print('whole')")
-    waits = desk.submit("print('later')", cpus=6, file="later.ipynb")
+    job = desk.submit(desk.held(), "print('whole')", file="study.py")
+    waits = desk.submit("print('later')", cpus=6, file="later.py")
     desk.until(job.id, "running")
     pool.kill_schedd()
     assert desk.look(job.id).state == "running"

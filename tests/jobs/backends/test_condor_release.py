@@ -39,7 +39,7 @@ def test_a_held_job_asks_for_something_else_and_both_are_told(
     condor_desk: Desk, pool: Condor, on_hold: None
 ) -> None:
     desk, actions = condor_desk, condor_desk.bench.actions
-    job = desk.submit("print('released')")
+    job = desk.submit("print('released')", file="study.py")
     desk.until_held(job.id)
     offer = actions.details(job.id).release
     assert offer is not None
@@ -98,6 +98,7 @@ def test_a_job_that_used_too_much_goes_on_from_its_checkpoint_with_more(
         "time.sleep(300 if much else 0)",
         memory=2 * GIB,
         evictable=True,
+        file="study.py",
     )
     seen = desk.until_held(job.id)
     assert seen.state == "evicted"
@@ -119,7 +120,7 @@ def test_silence_refusal_and_a_kill_in_between_lose_no_word(
     condor_desk: Desk, pool: Condor, on_hold: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk, actions = condor_desk, condor_desk.bench.actions
-    job = desk.submit("print('once')")
+    job = desk.submit("print('once')", file="study.py")
     desk.until_held(job.id)
     folder = desk.bench.folders.job(job.id)
 
@@ -148,7 +149,7 @@ def test_silence_refusal_and_a_kill_in_between_lose_no_word(
     assert len(amending.read(folder)) == 1
     assert texts(desk.until(job.id, "succeeded").output) == ["once\n"]
 
-    other = desk.submit("print('other')", file="other.ipynb")
+    other = desk.submit("print('other')", file="other.py")
     desk.until_held(other.id)
     pool.call("condor_release", str(other.backend_id))
     with pytest.raises(Conflict, match="not held"):  # somebody was faster
