@@ -4,6 +4,9 @@
  * Every test file starts the Jupyter servers it needs itself (see harness/place.ts): the
  * stories kill them. Video stays off: it would need Playwright's own ffmpeg.
  */
+// What takes longest begins first: at the end nothing long is left to one worker alone.
+const LONGEST = /(sweep|environments)\.spec\.ts/;
+
 module.exports = {
   testDir: 'tests',
   outputDir: 'test-results',
@@ -21,6 +24,10 @@ module.exports = {
   reporter: [
     ['list'],
     ['junit', { outputFile: '../.build/results/browser.xml' }]
+  ],
+  projects: [
+    { name: 'longest', testMatch: LONGEST },
+    { name: 'others', testIgnore: LONGEST }
   ],
   use: {
     actionTimeout: 60_000,
