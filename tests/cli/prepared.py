@@ -43,6 +43,8 @@ LOADED = (
     "jupyter_mlinfn.workbench",
 )
 LARGEST = 1 << 20
+STARTED_BY = 0
+"""Standard input: it ends with the process that started this."""
 
 
 def serve(listening: socket.socket) -> list[str]:
@@ -50,8 +52,11 @@ def serve(listening: socket.socket) -> list[str]:
     running: dict[int, tuple[int, socket.socket]] = {}
     poll = select.poll()
     poll.register(listening, select.POLLIN)
+    poll.register(STARTED_BY, select.POLLIN)
     while True:
         for descriptor, _ in poll.poll():
+            if descriptor == STARTED_BY:  # it was killed
+                os._exit(0)
             if descriptor in running:
                 poll.unregister(descriptor)
                 child, asker = running.pop(descriptor)
