@@ -135,10 +135,10 @@ def control_groups(bench: Workbench) -> Check:
 
 def dispatcher(bench: Workbench) -> Check:
     """Whether the program that starts waiting jobs runs, and whether it should."""
-    from jupyter_mlinfn.process.locks import held
+    from jupyter_mlinfn.jobs.waking import lives
 
     waiting = bench.store.counts().queued
-    alive = held(bench.backend_context.state_dir / "dispatcher.lock")
+    alive = lives(bench.backend_context.state_dir)
     if alive:
         return Check(name="dispatcher", state="ok", text=f"It runs; {waiting} jobs wait.")
     if not waiting:

@@ -24,11 +24,10 @@ from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Observation
 from jupyter_mlinfn.jobs.errands import Errands
 from jupyter_mlinfn.jobs.sweeps.following import as_record
 from jupyter_mlinfn.jobs.sweeps.recorded import with_values
-from jupyter_mlinfn.jobs.waking import drain, listen
+from jupyter_mlinfn.jobs.waking import drain, given_lock, listen, take_lock
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.errors import MlinfnError
 from jupyter_mlinfn.model.jobs import ENDED, JobRecord, Reason
-from jupyter_mlinfn.process import locks
 from jupyter_mlinfn.process.detach import collect
 from jupyter_mlinfn.process.identity import this_machine
 
@@ -50,10 +49,10 @@ _log = logging.getLogger(__name__)
 def run(context: BackendContext, *, linger: float = LINGER) -> None:
     """Dispatch until nothing has waited or run for ``linger`` seconds; at once when one lives."""
     context.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    while True:
-        lock = locks.acquire(context.state_dir / "dispatcher.lock")
-        if lock is None:
-            return
+    lock = given_lock(os.environ)
+    if lock is None:
+        lock = take_lock(context.state_dir)
+    while lock is not None:
         _rotate(context.state_dir / "dispatcher.log")
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
         pipe = listen(context.state_dir)
@@ -65,6 +64,7 @@ def run(context: BackendContext, *, linger: float = LINGER) -> None:
         # whoever submitted just before the lock was given up saw a living dispatcher
         if dispatcher.ending or not context.store.unfinished(starting.BACKEND):
             return
+        lock = take_lock(context.state_dir)
 
 
 class Dispatcher:

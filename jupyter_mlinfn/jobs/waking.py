@@ -1,7 +1,9 @@
-"""Waking the dispatcher at once instead of letting it find out at its next look.
+"""Whether a dispatcher lives, and waking it instead of letting it find out at its next look.
 
-A named pipe beside its lock: one byte per event, nothing is said in it, and nothing is lost when
-a byte is, because the dispatcher looks by itself as well.
+It holds a lock from its start on, which whoever starts it takes and hands over: Python needs a
+second to begin, and each submit and each end of a short job would start another one meanwhile.
+Beside the lock lies a named pipe: one byte per event, nothing is said in it, and nothing is lost
+when a byte is, because the dispatcher looks by itself as well.
 """
 
 from __future__ import annotations
@@ -9,9 +11,39 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+from jupyter_mlinfn.process import locks
+
 _NAME = "dispatcher.wake"
+_LOCK = "dispatcher.lock"
+_GIVEN = "MLINFN_LOCK_OF_DISPATCHER"
+
+
+def lives(state_dir: Path) -> bool:
+    """Whether a dispatcher of this data folder runs or starts on this machine."""
+    return locks.held(state_dir / _LOCK)
+
+
+def take_lock(state_dir: Path) -> int | None:
+    """The descriptor of the dispatcher's lock; ``None`` while one lives. Raises OSError."""
+    return locks.acquire(state_dir / _LOCK)
+
+
+def with_lock(environ: Mapping[str, str], lock: int) -> dict[str, str]:
+    """``environ`` for a dispatcher that is started with the descriptor ``lock``."""
+    return {**environ, _GIVEN: str(lock)}
+
+
+def given_lock(environ: MutableMapping[str, str]) -> int | None:
+    """The lock that whoever started this dispatcher took for it; no other program is told."""
+    given = environ.pop(_GIVEN, "")
+    if not given:
+        return None
+    lock = int(given)
+    os.set_inheritable(lock, False)  # supervisors outlive their dispatcher
+    return lock
 
 
 def wake(state_dir: Path) -> bool:

@@ -74,7 +74,14 @@ def start_detached(
     return process.pid
 
 
-def start_unrelated(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> None:
+def start_unrelated(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    pass_fds: Sequence[int] = (),
+) -> None:
     """Start ``argv`` so that a subreaper that calls this is not its ancestor.
 
     All descendants of a job's supervisor end with the job; a dispatcher that it starts must not.
@@ -85,13 +92,15 @@ def start_unrelated(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, l
     try:
         between = os.fork()
         if between == 0:
-            _give_away(argv, env, cwd, log)
+            _give_away(argv, env, cwd, log, pass_fds)
         os.waitpid(between, 0)
     finally:
         become_subreaper()
 
 
-def _give_away(argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> NoReturn:
+def _give_away(
+    argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, pass_fds: Sequence[int]
+) -> NoReturn:
     """In the child: leave the session, leave the parent, become ``argv``. Never returns."""
     try:
         os.setsid()
@@ -103,6 +112,8 @@ def _give_away(argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
         output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         for descriptor, stream in ((nothing, 0), (output, 1), (output, 2)):
             os.dup2(descriptor, stream)
+        for descriptor in pass_fds:
+            os.set_inheritable(descriptor, True)
         os.execve(argv[0], list(argv), dict(env))  # noqa: S606 - no shell is wanted
     finally:
         os._exit(127)

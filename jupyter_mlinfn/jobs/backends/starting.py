@@ -15,6 +15,7 @@ from pathlib import Path
 from jupyter_mlinfn.jobs import accelerator_locks
 from jupyter_mlinfn.jobs.attempt import TOKEN_VARIABLE, AttemptFolder, Slot, now
 from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Capacity, Claim
+from jupyter_mlinfn.jobs.waking import lives, take_lock, with_lock
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.jobs import JobRecord, Reason
 from jupyter_mlinfn.process import locks
@@ -110,16 +111,21 @@ def start_supervisor(folder: AttemptFolder, held: Sequence[int] = ()) -> None:
 
 
 def start_dispatcher(context: BackendContext) -> None:
-    """Start the dispatcher unless one lives. Of two started at once the second ends."""
-    if dispatcher_lives(context):
+    """Start the dispatcher unless one lives. Raises OSError."""
+    lock = take_lock(context.state_dir)
+    if lock is None:
         return
-    start_detached(
-        context.dispatcher_command,
-        env=own_environment(os.environ),
-        cwd=context.state_dir,
-        log=context.state_dir / "dispatcher.log",
-        nice=_GIVE_WAY,
-    )
+    try:
+        start_detached(
+            context.dispatcher_command,
+            env=with_lock(own_environment(os.environ), lock),
+            cwd=context.state_dir,
+            log=context.state_dir / "dispatcher.log",
+            pass_fds=(lock,),
+            nice=_GIVE_WAY,
+        )
+    finally:
+        os.close(lock)
 
 
 _GIVE_WAY = 5
@@ -128,7 +134,7 @@ _GIVE_WAY = 5
 
 def dispatcher_lives(context: BackendContext) -> bool:
     """Whether a dispatcher of this person and data folder runs on this machine."""
-    return locks.held(context.state_dir / "dispatcher.lock")
+    return lives(context.state_dir)
 
 
 def inside_a_job() -> bool:

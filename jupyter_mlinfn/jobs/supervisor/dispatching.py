@@ -11,8 +11,7 @@ import time
 from pathlib import Path
 
 from jupyter_mlinfn.jobs.attempt import Slot
-from jupyter_mlinfn.jobs.waking import wake
-from jupyter_mlinfn.process import locks
+from jupyter_mlinfn.jobs.waking import lives, take_lock, wake, with_lock
 from jupyter_mlinfn.process.detach import start_unrelated
 from jupyter_mlinfn.process.redaction import own_environment
 
@@ -34,7 +33,7 @@ class DispatcherWatch:
         """Start a dispatcher when a look is due and none lives."""
         if self._state is None or time.monotonic() < self._next:
             return
-        if locks.held(self._state / "dispatcher.lock"):
+        if lives(self._state):
             self._interval = _INTERVAL
         else:
             self.start()
@@ -47,11 +46,19 @@ class DispatcherWatch:
             self.start()
 
     def start(self) -> None:
-        """Start a dispatcher that outlives this job; one too many ends by itself."""
-        if self._state is not None and self._state.is_dir():
+        """Start a dispatcher that outlives this job, unless one lives."""
+        if self._state is None or not self._state.is_dir():
+            return
+        lock = take_lock(self._state)
+        if lock is None:
+            return
+        try:
             start_unrelated(
                 self._command,
-                env=own_environment(os.environ),
+                env=with_lock(own_environment(os.environ), lock),
                 cwd=self._state,
                 log=self._state / "dispatcher.log",
+                pass_fds=(lock,),
             )
+        finally:
+            os.close(lock)

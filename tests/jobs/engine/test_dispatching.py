@@ -7,17 +7,21 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jupyter_mlinfn.jobs import dispatcher
-from jupyter_mlinfn.jobs.attempt import read_json
+from jupyter_mlinfn.jobs.attempt import Slot, read_json
 from jupyter_mlinfn.jobs.backends import starting
 from jupyter_mlinfn.jobs.backends.local import LocalBackend
 from jupyter_mlinfn.jobs.backends.registry import load_backends
 from jupyter_mlinfn.jobs.dispatcher import Dispatcher
+from jupyter_mlinfn.jobs.supervisor import dispatching as watching
+from jupyter_mlinfn.jobs.supervisor.dispatching import DispatcherWatch
 from jupyter_mlinfn.jobs.waking import listen, wake
 from jupyter_mlinfn.model.jobs import ENDED, Resources
 from jupyter_mlinfn.process import locks, tree
@@ -286,6 +290,55 @@ def test_the_same_trouble_is_logged_once(
             dispatching.look()
             assert gpus.backend.query(gpus.store.unfinished("local")) == {}
     assert len(caplog.records) == 2  # one by the dispatcher, one by the back-end
+
+
+def test_a_dispatcher_lives_from_the_moment_it_is_started(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = DispatcherWatch(a_slot(bench))
+    starting.start_dispatcher(bench.context)
+    assert bench.dispatcher_lives()
+    with monkeypatch.context() as patched:
+        patched.setattr(starting, "start_detached", lambda *_, **__: pytest.fail("a second one"))
+        patched.setattr(watching, "start_unrelated", lambda *_, **__: pytest.fail("a second one"))
+        starting.start_dispatcher(bench.context)
+        watch.wake()
+        watch.start()
+    wait_for(lambda: not bench.dispatcher_lives())
+
+
+def test_a_supervisors_dispatcher_lives_from_the_moment_it_is_started(bench: Bench) -> None:
+    wait = "import pathlib, time\nwhile not pathlib.Path('end').exists(): time.sleep(0.02)\n"
+    slot = replace(a_slot(bench), dispatcher=(sys.executable, "-c", f"open('up', 'w')\n{wait}"))
+    bench.folder(slot.job).claim.write_text(slot.to_json())
+    subprocess.run(
+        [sys.executable, "-c", WATCHING, str(bench.folder(slot.job).path)], check=True, timeout=120
+    )
+    wait_for((bench.context.state_dir / "up").exists)
+    assert bench.dispatcher_lives()  # and this one never takes a lock itself
+    (bench.context.state_dir / "end").touch()
+    wait_for(lambda: not bench.dispatcher_lives())
+
+
+WATCHING = """
+import sys
+from pathlib import Path
+from jupyter_mlinfn.jobs.attempt import AttemptFolder
+from jupyter_mlinfn.jobs.supervisor.dispatching import DispatcherWatch
+DispatcherWatch(AttemptFolder(Path(sys.argv[1])).read_slot()).start()
+"""
+
+
+def a_slot(bench: Bench) -> Slot:
+    """What a supervisor knows of the dispatcher."""
+    job = bench.submit(hand_over=False)
+    bench.go()
+    claim = bench.store.claim(this_machine().host, bench.capacity(), ())
+    assert claim is not None
+    starting.write_claim(bench.context, claim)
+    slot = bench.folder(job).read_slot()
+    assert slot is not None
+    return slot
 
 
 def test_a_second_dispatcher_ends_at_once(bench: Bench) -> None:
