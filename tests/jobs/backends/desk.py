@@ -92,7 +92,7 @@ class Desk:
         self.bench.reconciler.run_once()
         return self.bench.store.get(job)
 
-    def until(self, job: str, *states: str, within: float = 120.0) -> JobRecord:
+    def until(self, job: str, *states: str, within: float = 60.0) -> JobRecord:
         """Wait until the job is in one of ``states``; an end that is none of them fails."""
         until = time.monotonic() + within
         while (record := self.look(job)).state not in states:

@@ -94,7 +94,7 @@ def test_a_running_job_that_is_cancelled_brings_home_what_it_has(
     desk.until(job.id, "running")
     until(desk, "the partial notebook", lambda: desk.partial(job.id) == ["so far\n"])
     desk.bench.actions.cancel(job.id)
-    done = desk.until(job.id, "cancelled", within=240)
+    done = desk.until(job.id, "cancelled", within=120)
     assert done.reason is not None
     assert done.reason.code == "cancelled-by-user"
     assert (desk.bench.folders.attempt(job.id, 1) / "end.json").exists()
