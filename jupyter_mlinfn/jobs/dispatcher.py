@@ -24,7 +24,7 @@ from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Observation
 from jupyter_mlinfn.jobs.errands import Errands
 from jupyter_mlinfn.jobs.sweeps.following import as_record
 from jupyter_mlinfn.jobs.sweeps.recorded import with_values
-from jupyter_mlinfn.jobs.waking import drain, given_lock, listen, take_lock
+from jupyter_mlinfn.jobs.waking import LOG, drain, given_lock, listen, take_lock
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.errors import MlinfnError
 from jupyter_mlinfn.model.jobs import ENDED, JobRecord, Reason
@@ -53,7 +53,7 @@ def run(context: BackendContext, *, linger: float = LINGER) -> None:
     if lock is None:
         lock = take_lock(context.state_dir)
     while lock is not None:
-        _rotate(context.state_dir / "dispatcher.log")
+        _rotate(context.state_dir / LOG)
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
         pipe = listen(context.state_dir)
         dispatcher = Dispatcher(context, pipe)
@@ -184,7 +184,10 @@ class Dispatcher:
         )
 
     def _supervise(self, record: JobRecord, folder: AttemptFolder) -> None:
-        """Start a supervisor, but give one that was just started the time to take its lock."""
+        """Start a supervisor, ever more seldom where each dies at once.
+
+        Who has just written the claim is about to start one that has its accelerators' locks.
+        """
         key = (record.id, folder.point, record.attempts)
         last, pause = self._started.get(key, (0.0, 0.0))
         age = time.time() - folder.claim.stat().st_mtime if folder.claim.exists() else 0.0

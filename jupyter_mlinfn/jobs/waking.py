@@ -11,13 +11,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 
 from jupyter_mlinfn.process import locks
+from jupyter_mlinfn.process.redaction import own_environment
 
 _NAME = "dispatcher.wake"
 _LOCK = "dispatcher.lock"
+LOG = "dispatcher.log"
 _GIVEN = "MLINFN_LOCK_OF_DISPATCHER"
 
 
@@ -31,9 +33,24 @@ def take_lock(state_dir: Path) -> int | None:
     return locks.acquire(state_dir / _LOCK)
 
 
-def with_lock(environ: Mapping[str, str], lock: int) -> dict[str, str]:
-    """``environ`` for a dispatcher that is started with the descriptor ``lock``."""
-    return {**environ, _GIVEN: str(lock)}
+def start_one(state_dir: Path, start: Callable[..., object]) -> None:
+    """Have ``start`` start a dispatcher that has its lock, unless one lives. Raises OSError.
+
+    ``start`` is :func:`~jupyter_mlinfn.process.detach.start_detached` or ``start_unrelated`` with
+    the command; it is given the environment, the folder, the log and the lock.
+    """
+    lock = take_lock(state_dir)
+    if lock is None:
+        return
+    try:
+        start(
+            env={**own_environment(os.environ), _GIVEN: str(lock)},
+            cwd=state_dir,
+            log=state_dir / LOG,
+            pass_fds=(lock,),
+        )
+    finally:
+        os.close(lock)
 
 
 def given_lock(environ: MutableMapping[str, str]) -> int | None:

@@ -175,7 +175,7 @@ class LocalBackend:
         return attempts.observe(starting.newest_folder(self._context, record), record)
 
     def _start_dispatcher(self) -> None:
-        """At most one every two seconds: the first needs a moment to take its lock."""
+        """At most one every two seconds, where each dies at once."""
         if time.monotonic() - self._started_at > 2.0:
             self._started_at = time.monotonic()
             starting.start_dispatcher(self._context)

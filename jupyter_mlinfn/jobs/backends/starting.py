@@ -10,12 +10,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from jupyter_mlinfn.jobs import accelerator_locks
 from jupyter_mlinfn.jobs.attempt import TOKEN_VARIABLE, AttemptFolder, Slot, now
 from jupyter_mlinfn.jobs.backends.protocol import BackendContext, Capacity, Claim
-from jupyter_mlinfn.jobs.waking import lives, take_lock, with_lock
+from jupyter_mlinfn.jobs.waking import lives, start_one
 from jupyter_mlinfn.model.accelerators import FreeAccelerator
 from jupyter_mlinfn.model.jobs import JobRecord, Reason
 from jupyter_mlinfn.process import locks
@@ -112,20 +113,10 @@ def start_supervisor(folder: AttemptFolder, held: Sequence[int] = ()) -> None:
 
 def start_dispatcher(context: BackendContext) -> None:
     """Start the dispatcher unless one lives. Raises OSError."""
-    lock = take_lock(context.state_dir)
-    if lock is None:
-        return
-    try:
-        start_detached(
-            context.dispatcher_command,
-            env=with_lock(own_environment(os.environ), lock),
-            cwd=context.state_dir,
-            log=context.state_dir / "dispatcher.log",
-            pass_fds=(lock,),
-            nice=_GIVE_WAY,
-        )
-    finally:
-        os.close(lock)
+    start_one(
+        context.state_dir,
+        partial(start_detached, context.dispatcher_command, nice=_GIVE_WAY),
+    )
 
 
 _GIVE_WAY = 5

@@ -6,14 +6,13 @@ the other starts it again, also while no server runs.
 
 from __future__ import annotations
 
-import os
 import time
+from functools import partial
 from pathlib import Path
 
 from jupyter_mlinfn.jobs.attempt import Slot
-from jupyter_mlinfn.jobs.waking import lives, take_lock, wake, with_lock
+from jupyter_mlinfn.jobs.waking import lives, start_one, wake
 from jupyter_mlinfn.process.detach import start_unrelated
-from jupyter_mlinfn.process.redaction import own_environment
 
 _FIRST_LOOK = 2.0
 _INTERVAL = 3.0
@@ -47,18 +46,5 @@ class DispatcherWatch:
 
     def start(self) -> None:
         """Start a dispatcher that outlives this job, unless one lives."""
-        if self._state is None or not self._state.is_dir():
-            return
-        lock = take_lock(self._state)
-        if lock is None:
-            return
-        try:
-            start_unrelated(
-                self._command,
-                env=with_lock(own_environment(os.environ), lock),
-                cwd=self._state,
-                log=self._state / "dispatcher.log",
-                pass_fds=(lock,),
-            )
-        finally:
-            os.close(lock)
+        if self._state is not None and self._state.is_dir():
+            start_one(self._state, partial(start_unrelated, self._command))

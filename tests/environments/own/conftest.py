@@ -59,14 +59,10 @@ def one(bench: Workbench, done: Callable[[TaskRequest], Task]) -> Path:
 
 
 def until_jobs_ended(bench: Workbench, limit: float = 120.0) -> None:
-    """Wait for all jobs. Each look starts a dispatcher where none lives yet, so looks are few."""
     until = time.monotonic() + limit
-    looked = 0.0
     while bench.store.unfinished("local"):
         assert time.monotonic() < until, bench.store.unfinished("local")
-        if time.monotonic() > looked + 1:
-            bench.reconciler.run_once()
-            looked = time.monotonic()
+        bench.reconciler.run_once()
         time.sleep(0.1)
 
 

@@ -35,7 +35,7 @@ def started_here(folder: Path) -> dict[int, bytes]:
 def nothing_left_behind(tmp_path: Path) -> Iterator[None]:
     """Whatever a test has started ends by itself soon after it: dispatchers linger a little."""
     yield
-    until = time.monotonic() + 60
+    until = time.monotonic() + 15
     while (left := started_here(tmp_path)) and time.monotonic() < until:
         time.sleep(0.1)
     for pid in left:
