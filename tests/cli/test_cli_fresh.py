@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Program
@@ -29,7 +31,11 @@ def test_it_says_what_a_fresh_one_says(program: Program, words: tuple[str, ...])
     assert program.run(*words) == fresh
 
 
-def test_it_reads_what_was_given(program: Program) -> None:
-    words = ("submit", "--cell", "-", "--name", "x", "--dry-run", "--json")
-    fresh = program.run(*words, stdin="print(6)", fresh=True)
-    assert program.run(*words, stdin="print(6)") == fresh
+def test_it_has_the_environment_and_the_folder_it_was_given(
+    program: Program, notebook: Path
+) -> None:
+    words = ("submit", notebook.name, "--backend", "slurm", "--dry-run", "--json")
+    given = {"env": {"MLINFN_BACKENDS": "local"}, "cwd": notebook.parent}
+    fresh = program.run(*words, fresh=True, **given)
+    assert "leave the back-end 'slurm' out" in fresh.out
+    assert program.run(*words, **given) == fresh
